@@ -1,0 +1,189 @@
+"""Candidates: designs drawn from the laws of a space as columns, with what the space itself rejects already marked.
+
+No Python object is made for a candidate before it is accepted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.complexity import Complexities, DesignColumns, adjusted_columns
+from engine.designs import AnyNetDesign, Design, RegNetDesign
+from engine.proofs import complexity_limits
+from engine.sequences import Positions
+from engine.spaces import AnyNetSpace, RegNetSpace, Space
+from engine.stages import generate_stages
+
+# Why a candidate can be rejected, as a key of the draw's report and in words; a candidate counts for the first.
+REASONS = {
+    "": "",
+    "stages": "the number of stages lay outside the space's range",
+    "merged_stages": "two stages had one width, or a stage no block",
+    "stage_width_limit": "a stage was wider than the space's limit",
+    "stage_depth_limit": "a stage had more blocks than the space's limit",
+    "group_compatibility": "no whole width fitted the bottleneck ratio and the groups",
+    "order_after_adjustment": "the widths decreased once adjusted for group compatibility",
+    "params_limit": "params exceeded the space's limit for their flops",
+    "acts_limit": "acts exceeded the space's limit for their flops",
+    "uncountable": "a count was beyond 64 bits",
+    "flops_below": "flops lay below the window",
+    "flops_above": "flops lay above the window",
+    "params_below": "params lay below the window",
+    "params_above": "params lay above the window",
+    "acts_below": "acts lay below the window",
+    "acts_above": "acts lay above the window",
+    "repeated": "the network had been drawn before",
+}
+CODES = {reason: code for code, reason in enumerate(REASONS)}
+
+
+@dataclass
+class Candidates:
+    """Candidates as drawn, and the adjusted columns of those not rejected so far.
+
+    Attributes
+    ----------
+    space : AnyNetSpace or RegNetSpace
+    drawn : dict of ndarray of shape (k, n)
+        The values of each entry of ``space.sequences``.
+    reasons : ndarray of int, shape (n,)
+        A code of `CODES`; 0 for those not rejected.
+    kept : ndarray of shape (m,)
+        Positions of those not rejected by the space's own rules.
+    columns : DesignColumns
+        Those m designs, adjusted.
+    """
+
+    space: Space
+    drawn: dict[str, NDArray[Any]]
+    reasons: NDArray[np.int8]
+    kept: Positions
+    columns: DesignColumns
+
+    def reject(self, rejected: NDArray[np.bool_], reason: str) -> None:
+        """Mark those of the kept that are rejected and not marked yet."""
+        marked = self.kept[rejected]
+        self.reasons[marked[self.reasons[marked] == 0]] = CODES[reason]
+
+    def reject_over_limits(self, counts: Complexities) -> None:
+        """Mark those over the space's limits of params and acts."""
+        if isinstance(self.space, RegNetSpace):
+            for name, values, most in complexity_limits(self.space, counts.flops, counts.params, counts.acts):
+                self.reject(values >= most, name)
+
+    def network(self, row: int) -> bytes:
+        """A name of the network in one of the rows kept, the same for the same network of this space."""
+        columns = self.columns
+        stages = (columns.depths, columns.widths, columns.inner_widths, columns.group_widths)
+        exists = columns.depths[:, row] > 0
+        return b"".join(np.where(exists, values[:, row], 0).tobytes() for values in stages)
+
+    def design(self, position: int) -> Design:
+        """The design of one candidate, as drawn."""
+        values = {name: column[:, position].tolist() for name, column in self.drawn.items()}
+        return _anynet_design(self.space, values) if self.space.kind == "anynet" else _regnet_design(self.space, values)
+
+    def log_probabilities(self, positions: Positions) -> NDArray[np.float64]:
+        """Natural logarithms of the probabilities with which the laws gave these candidates."""
+        logs = np.zeros(len(positions))
+        for name, one in self.space.sequences.items():
+            logs += one.log_probabilities(self.drawn[name][:, positions])
+        return logs
+
+
+def draw_candidates(space: Space, generator: np.random.Generator, size: int) -> Candidates:
+    """``size`` candidates from the space's law, its order and sharing rules met, the others marked."""
+    drawn = {name: one.draw(generator, size) for name, one in space.sequences.items()}
+    candidates = (
+        _anynet_candidates(space, drawn) if isinstance(space, AnyNetSpace) else _regnet_candidates(space, drawn)
+    )
+    candidates.reject(~_squeezable(candidates.columns), "group_compatibility")
+    return candidates
+
+
+def _anynet_candidates(space: AnyNetSpace, drawn: dict[str, NDArray[Any]]) -> Candidates:
+    columns, mended = adjusted_columns(
+        **_trunk(space),
+        stage_strides=space.stage_strides,
+        depths=drawn["depths"],
+        widths=drawn["widths"],
+        bottleneck_ratios=drawn["bottleneck_ratios"],
+        divisors=drawn[space.group_parameter],
+        by_number=bool(space.groups),
+    )
+    size = len(columns)
+    candidates = Candidates(space, drawn, np.zeros(size, dtype=np.int8), np.arange(size), columns)
+    candidates.reject(~mended, "group_compatibility")
+    if "widths_non_decreasing" in space.rules:
+        candidates.reject(_any_stage(np.diff(columns.widths, axis=0) < 0), "order_after_adjustment")
+    return candidates
+
+
+def _regnet_candidates(space: RegNetSpace, drawn: dict[str, NDArray[Any]]) -> Candidates:
+    low, high = space.stages
+    generated = generate_stages(
+        depth=drawn["depth"][0],
+        w_0=drawn["w"][0].astype(np.float64),
+        w_a=drawn["w"][1].astype(np.float64),
+        w_m=drawn["w_m"][0].astype(np.float64),
+        levels=high,
+    )
+    reasons = np.zeros(len(generated.stages), dtype=np.int8)
+    reasons[generated.merged] = CODES["merged_stages"]
+    reasons[generated.too_many | (generated.stages < low)] = CODES["stages"]
+    kept = np.flatnonzero(reasons == 0)
+    depths, widths = generated.depths[:, kept], generated.widths[:, kept]
+    columns, mended = adjusted_columns(
+        **_trunk(space),
+        stage_strides=(space.stage_stride,) * high,
+        depths=depths,
+        widths=widths,
+        bottleneck_ratios=drawn["bottleneck_ratio"][0][kept],
+        divisors=drawn["group_width"][0][kept],
+    )
+    candidates = Candidates(space, drawn, reasons, kept, columns)
+    if space.stage_width_limit is not None:
+        candidates.reject(_any_stage((depths > 0) & (widths > space.stage_width_limit)), "stage_width_limit")
+    if space.stage_depth_limit is not None:
+        candidates.reject(_any_stage(depths > space.stage_depth_limit), "stage_depth_limit")
+    candidates.reject(~mended, "group_compatibility")
+    return candidates
+
+
+def _any_stage(marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return np.asarray(marked.any(axis=0))
+
+
+def _trunk(space: Space) -> dict[str, Any]:
+    return {name: getattr(space, name) for name in ("stem", "block", "stem_width", "se_ratio", "head_width")}
+
+
+def _squeezable(columns: DesignColumns) -> NDArray[np.bool_]:
+    """Whether squeeze-and-excitation, where there is any, has a channel left in every block."""
+    if columns.se_ratio == 0:
+        return np.ones(len(columns), dtype=bool)
+    narrowest = np.where(columns.depths > 0, columns.widths, columns.stem_width).min(axis=0)
+    narrowest = np.minimum(narrowest, columns.stem_width)
+    return np.asarray(np.rint(narrowest * columns.se_ratio) >= 1)
+
+
+def _anynet_design(space: Any, values: dict[str, list[Any]]) -> AnyNetDesign:
+    groups: dict[str, Any] = {space.group_parameter: tuple(values[space.group_parameter])}
+    return AnyNetDesign(
+        **_trunk(space),
+        stage_strides=space.stage_strides,
+        stage_depths=tuple(values["depths"]),
+        stage_widths=tuple(values["widths"]),
+        bottleneck_ratios=tuple(values["bottleneck_ratios"]),
+        **groups,
+    )
+
+
+def _regnet_design(space: Any, values: dict[str, list[Any]]) -> RegNetDesign:
+    w_0, w_a = values.pop("w")
+    rest: dict[str, Any] = {name: value[0] for name, value in values.items()}
+    return RegNetDesign(**_trunk(space), stage_stride=space.stage_stride, w_0=w_0, w_a=w_a, **rest)

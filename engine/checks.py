@@ -1,0 +1,90 @@
+"""Checks of single values, shared by designs, laws and spaces: each returns the value as the type it should have.
+
+Every check takes the class of error to raise; the error names the parameter and the value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from numbers import Integral, Real
+from typing import Any
+
+from engine.errors import EngineError
+
+# Far above any network that can be trained, and far enough below 2**53 that float64 holds every multiple on the way.
+LARGEST_WHOLE = 2**40
+
+
+def whole_number(
+    value: Any, *, parameter: str, error: type[EngineError], low: int = 1, high: int = LARGEST_WHOLE
+) -> int:
+    """The value as an int from ``low`` to ``high``; 24.0 counts as 24, True and "24" are refused."""
+    whole: int = value
+    if type(value) is not int:  # thousands of designs are made of plain ints
+        if not finite_number(value, parameter=parameter, error=error).is_integer():
+            raise error(f"{parameter} must be a whole number, got {value}.", parameter=parameter, value=value)
+        whole = int(value)
+    if not low <= whole <= high:
+        bound = f"at least {low}" if whole < low else f"at most {high}"
+        raise error(f"{parameter} must be {bound}, got {whole}.", parameter=parameter, value=value)
+    return whole
+
+
+def finite_number(value: Any, *, parameter: str, error: type[EngineError]) -> float:
+    """The value as a finite float; strings, booleans, NaN and infinities are refused."""
+    if type(value) is not float and (isinstance(value, bool) or not isinstance(value, Real)):
+        raise error(f"{parameter} must be a number, got {value!r}.", parameter=parameter, value=value)
+    if type(value) is not float and isinstance(value, Integral) and abs(int(value)) >= 2**63:
+        raise error(f"{parameter} must fit in 64 bits, got {value}.", parameter=parameter, value=value)
+    number = float(value)
+    if not math.isfinite(number):
+        raise error(f"{parameter} must be finite, got {value}.", parameter=parameter, value=value)
+    return number
+
+
+def positive_number(value: Any, *, parameter: str, error: type[EngineError]) -> float:
+    """The value as a finite float above 0."""
+    number = finite_number(value, parameter=parameter, error=error)
+    if number <= 0:
+        raise error(f"{parameter} must be above 0, got {value}.", parameter=parameter, value=value)
+    return number
+
+
+def one_of(value: Any, options: Collection[str], *, parameter: str, error: type[EngineError]) -> str:
+    """The value, which must be one of the names."""
+    if not isinstance(value, str) or value not in options:
+        raise error(
+            f"{parameter} must be one of {', '.join(options)}, got {value!r}.", parameter=parameter, value=value
+        )
+    return value
+
+
+def sequence(value: Any, *, parameter: str, error: type[EngineError]) -> tuple[Any, ...]:
+    """The value as a tuple; anything but a list, a tuple or an array of one dimension is refused."""
+    if type(value) is tuple:
+        return value
+    if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__iter__"):
+        raise error(f"{parameter} must be a list, got {value!r}.", parameter=parameter, value=value)
+    return tuple(value)
+
+
+def json_object(
+    data: Any, *, kind: str, schema: int, keys: Collection[str], required: Collection[str], error: type[EngineError]
+) -> dict[str, Any]:
+    """The object without its "kind" and "schema", after refusing another kind or schema, unknown and missing keys."""
+    if not isinstance(data, Mapping):
+        raise error(f"An object of kind {kind} was expected, got {data!r}.", parameter="kind", value=data)
+    if data.get("kind") != kind:
+        raise error(f"kind must be {kind}, got {data.get('kind')!r}.", parameter="kind", value=data.get("kind"))
+    if isinstance(data.get("schema"), bool) or data.get("schema") != schema:
+        found = data.get("schema")
+        raise error(f"schema must be {schema}, the version read here, got {found!r}.", parameter="schema", value=found)
+    rest = {key: value for key, value in data.items() if key not in ("kind", "schema")}
+    for key in rest:
+        if key not in keys:
+            raise error(f"{key!r} is no parameter of kind {kind}.", parameter=str(key), value=rest[key])
+    for key in required:
+        if key not in rest:
+            raise error(f"{key} is missing.", parameter=key)
+    return rest

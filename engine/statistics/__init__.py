@@ -1,0 +1,59 @@
+"""Statistics of populations: each takes errors in percent, or a `Population`, and returns a frozen result."""
+
+from __future__ import annotations
+
+from engine.statistics.bootstrap import empirical_bootstrap, mean_error, median_error
+from engine.statistics.comparisons import compare_errors, holm
+from engine.statistics.correlation import cost_correlation, rank_correlation
+from engine.statistics.edf import (
+    anytime_edf_band,
+    area_under_edf,
+    common_limits,
+    edf_band,
+    error_edf,
+    failure_bounds,
+    normalised_edf,
+)
+from engine.statistics.fronts import best_designs, error_cost_front
+from engine.statistics.importance import parameter_importance
+from engine.statistics.refine import suggest_refinements, what_if
+from engine.statistics.reweight import Source, reweight
+from engine.statistics.search import random_search_curve, sample_size_study
+from engine.statistics.sequential import (
+    Verdict,
+    alpha_of_each_pair,
+    anytime_mean,
+    anytime_median,
+    compare_sequentially,
+)
+
+__all__ = [
+    "Source",
+    "Verdict",
+    "alpha_of_each_pair",
+    "anytime_edf_band",
+    "anytime_mean",
+    "anytime_median",
+    "area_under_edf",
+    "best_designs",
+    "common_limits",
+    "compare_errors",
+    "compare_sequentially",
+    "cost_correlation",
+    "edf_band",
+    "empirical_bootstrap",
+    "error_cost_front",
+    "error_edf",
+    "failure_bounds",
+    "holm",
+    "mean_error",
+    "median_error",
+    "normalised_edf",
+    "parameter_importance",
+    "random_search_curve",
+    "rank_correlation",
+    "reweight",
+    "sample_size_study",
+    "suggest_refinements",
+    "what_if",
+]

@@ -1,0 +1,286 @@
+"""Error distributions: the EDF, its bands, its area, its complexity-normalised form, its bounds under failures."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+from scipy import optimize
+
+from engine.checks import whole_number
+from engine.errors import InvalidPopulation
+from engine.population import FloatArray
+from engine.statistics.bootstrap import mean_interval
+from engine.statistics.checks import Errors, check_errors, check_share, check_values
+
+ANYTIME_SCALE = 0.85  # A of Howard & Ramdas 2022, Theorem 2
+ANYTIME_START = 50  # m of the same theorem: the first number of samples at which the band says anything
+
+
+@dataclass(frozen=True, eq=False)
+class ErrorEdf:
+    """The error EDF as exact steps.
+
+    Attributes
+    ----------
+    errors : ndarray of shape (n,)
+        Errors in percent, rising.
+    fractions : ndarray of shape (n,)
+        Value of the EDF just right of each error, k/n; of tied errors the last one's holds.
+    n : int
+    min, mean : float
+        Percent.
+    """
+
+    errors: FloatArray
+    fractions: FloatArray
+    n: int
+    min: float
+    mean: float
+
+    def at(self, error: float) -> float:
+        """F(error), the fraction of samples whose error is strictly lower."""
+        return int(np.searchsorted(self.errors, error, side="left")) / self.n
+
+
+@dataclass(frozen=True, eq=False)
+class EdfBand:
+    """A simultaneous band of an EDF: with probability 1 - alpha it holds the whole true distribution.
+
+    Attributes
+    ----------
+    errors : ndarray of shape (n,)
+        Errors in percent, rising.
+    lower, upper : ndarray of shape (n,)
+        The band just right of each error, within 0 to 1; left of the first error it is 0 to ``half_width``.
+    half_width : float
+        In units of the EDF, at most 1 (a band that says nothing).
+    n : int
+    alpha : float
+    anytime : bool
+        Whether the band holds at every moment of a running batch at once.
+    """
+
+    errors: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    half_width: float
+    n: int
+    alpha: float
+    anytime: bool
+
+    def quantile_interval(self, probability: float = 0.5) -> tuple[float, float]:
+        """The interval (percent) of a quantile, by default the median, read off the band.
+
+        It holds for all quantiles at once with the band's own probability. An end that the band leaves open is the
+        end of what an error can be, 0 or 100.
+        """
+        check_share(probability, name="probability")
+        low = 0.0
+        if self.half_width < probability:
+            low = float(self.errors[np.argmax(self.upper >= probability)])
+        above = self.lower >= probability
+        high = float(self.errors[np.argmax(above)]) if above.any() else 100.0
+        return low, high
+
+
+@dataclass(frozen=True, eq=False)
+class AreaUnderEdf:
+    """Area under an EDF up to ``up_to`` (percent), divided by it: 0 (no error below) to 1 (all errors zero).
+
+    ``interval`` is its 95 % bootstrap interval, 0 to 1 of a single sample.
+    """
+
+    area: float
+    interval: tuple[float, float]
+    up_to: float
+    n: int
+
+
+@dataclass(frozen=True, eq=False)
+class NormalisedEdf:
+    """An EDF in which every stretch of complexity weighs the same.
+
+    Attributes
+    ----------
+    errors, weights, fractions : ndarray of shape (n,)
+        Errors in percent, rising, their weights (sum 1) and the weighted EDF just right of each error.
+    n, left_out : int
+        Samples inside the limits, and those outside them.
+    limits : tuple[float, float]
+        Complexities low < c <= high that count, in the unit given.
+    bins, bins_used : int
+        Equal-width bins between the limits, and how many hold a sample.
+    min, mean : float
+        Lowest error and weighted mean, percent.
+    """
+
+    errors: FloatArray
+    weights: FloatArray
+    fractions: FloatArray
+    n: int
+    left_out: int
+    limits: tuple[float, float]
+    bins: int
+    bins_used: int
+    min: float
+    mean: float
+
+
+@dataclass(frozen=True, eq=False)
+class FailureBounds:
+    """Where the EDF of all samples may lie, whatever the failed ones would have given.
+
+    ``lower`` and ``upper`` (shape (n,)) hold just right of each of the rising ``errors`` (percent); left of the first
+    error the bounds are 0 to failed / (n + failed), right of the last they end at n / (n + failed) and 1.
+    """
+
+    errors: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    n: int
+    failed: int
+
+
+def error_edf(errors: Errors) -> ErrorEdf:
+    """The error EDF F(e) = #{e_i < e} / n as exact steps ([DNDS] Eq. 1).
+
+    Parameters
+    ----------
+    errors : array_like of shape (n,) or Population
+        Percent, n at least 1.
+    """
+    rising = np.sort(check_errors(errors))
+    n = len(rising)
+    return ErrorEdf(rising, np.arange(1, n + 1) / n, n, min=float(rising[0]), mean=float(rising.mean()))
+
+
+def edf_band(errors: Errors, *, alpha: float = 0.05) -> EdfBand:
+    """The band of Dvoretzky, Kiefer and Wolfowitz with Massart's constant: half-width sqrt(ln(2/alpha) / (2n)).
+
+    It holds for a number of samples fixed beforehand; for a batch still running use `anytime_edf_band`.
+    """
+    n = len(check_errors(errors))
+    half_width = math.sqrt(math.log(2 / check_share(alpha, name="alpha")) / (2 * n))
+    return _band(errors, half_width, alpha=alpha, anytime=False)
+
+
+def anytime_edf_band(errors: Errors, *, alpha: float = 0.05, start: int = ANYTIME_START) -> EdfBand:
+    """A band that is valid at every moment of a running batch at once (Howard & Ramdas 2022, Theorem 2).
+
+    Half-width 0.85 sqrt((ln(1 + ln(n/start)) + C) / n) for n >= start, C = 8.123 at alpha = 0.05. ``errors`` are
+    those of the finished prefix of the batch, in any order; below ``start`` samples the band says nothing (0 to 1).
+    """
+    n = len(check_errors(errors))
+    check_share(alpha, name="alpha")
+    whole_number(start, parameter="start", error=InvalidPopulation)
+    half_width = 1.0
+    if n >= start:
+        half_width = ANYTIME_SCALE * math.sqrt((math.log1p(math.log(n / start)) + _anytime_constant(alpha)) / n)
+    return _band(errors, half_width, alpha=alpha, anytime=True)
+
+
+def area_under_edf(errors: Errors, *, up_to: float, seed: int = 0) -> AreaUnderEdf:
+    """Area under the EDF from 0 to ``up_to`` percent, divided by ``up_to``.
+
+    It is the mean of max(0, up_to - e_i) / up_to, which makes it exact and gives it a mean's bootstrap interval.
+    """
+    values = check_errors(errors)
+    if not 0 < up_to <= 100:
+        raise InvalidPopulation(f"up_to must lie above 0 and at most at 100, got {up_to}.", parameter="up_to")
+    heights = np.maximum(0.0, up_to - values) / up_to
+    interval = (0.0, 1.0) if len(values) == 1 else mean_interval(heights, seed=seed)
+    return AreaUnderEdf(float(heights.mean()), interval, up_to, len(values))
+
+
+def common_limits(*complexities: npt.ArrayLike) -> tuple[float, float]:
+    """The range of complexity that all populations reach: (largest minimum, smallest maximum)."""
+    columns = [np.asarray(column, dtype=np.float64) for column in complexities]
+    if not columns or any(len(column) == 0 for column in columns):
+        raise InvalidPopulation("Common limits need at least one sample of each population.", parameter="complexity")
+    return float(max(column.min() for column in columns)), float(min(column.max() for column in columns))
+
+
+def normalised_edf(
+    errors: Errors, complexity: npt.ArrayLike, *, limits: tuple[float, float] | None = None, bins: int = 10
+) -> NormalisedEdf:
+    """The complexity-normalised EDF ([NDSVR] section 3.3): weights 1 / (bins_used * samples in the own bin).
+
+    Parameters
+    ----------
+    errors : array_like of shape (n,) or Population
+        Percent.
+    complexity : array_like of shape (n,)
+        flops, params, acts or a measured cost.
+    limits : tuple[float, float], optional
+        Complexities low < c <= high that count; for two populations give both the `common_limits`. By default the
+        range of ``complexity``, which leaves out its minimum.
+    bins : int
+        Equal-width bins between the limits.
+
+    Raises
+    ------
+    InvalidPopulation
+        Where no sample lies inside the limits.
+    """
+    values = check_errors(errors)
+    costs = check_values(complexity, n=len(values), name="complexity")
+    low, high = limits if limits is not None else common_limits(costs)
+    whole_number(bins, parameter="bins", error=InvalidPopulation)
+    inside = (costs > low) & (costs <= high)
+    if not inside.any():
+        raise InvalidPopulation(f"No sample has a complexity above {low:g} and at most {high:g}.", parameter="limits")
+    # Bins are closed on the right like the limits: the k-th holds low + k * width < c <= low + (k + 1) * width.
+    edges = np.linspace(low, high, bins + 1)
+    bin_of = np.searchsorted(edges[1:-1], costs[inside], side="left")
+    counts = np.bincount(bin_of, minlength=bins)
+    used = int((counts > 0).sum())
+    order = np.argsort(values[inside], kind="stable")
+    rising, weights = values[inside][order], (1 / (used * counts[bin_of]))[order]
+    return NormalisedEdf(
+        errors=rising,
+        weights=weights,
+        fractions=np.minimum(np.cumsum(weights), 1.0),
+        n=len(rising),
+        left_out=len(values) - len(rising),
+        limits=(low, high),
+        bins=bins,
+        bins_used=used,
+        min=float(rising[0]),
+        mean=float(weights @ rising),
+    )
+
+
+def failure_bounds(errors: Errors, *, failed: int) -> FailureBounds:
+    """Bounds of the EDF of all n + failed samples: k/(n + failed) to (k + failed)/(n + failed)."""
+    rising = np.sort(check_errors(errors))
+    whole_number(failed, parameter="failed", error=InvalidPopulation, low=0)
+    n = len(rising)
+    below = np.arange(1, n + 1)
+    return FailureBounds(rising, below / (n + failed), (below + failed) / (n + failed), n, failed)
+
+
+def _band(errors: Errors, half_width: float, *, alpha: float, anytime: bool) -> EdfBand:
+    edf = error_edf(errors)
+    # The fraction of tied errors is that of the last of them, so that the band too is read just right of each error.
+    fractions = np.searchsorted(edf.errors, edf.errors, side="right") / edf.n
+    lower, upper = np.maximum(fractions - half_width, 0.0), np.minimum(fractions + half_width, 1.0)
+    return EdfBand(edf.errors, lower, upper, min(half_width, 1.0), edf.n, alpha, anytime)
+
+
+@cache
+def _anytime_constant(alpha: float) -> float:
+    """C of Howard & Ramdas 2022, Theorem 2, for A = 0.85: the smallest with error probability at most alpha."""
+
+    etas = np.linspace(1.0005, 1.44, 2000)  # the theorem takes any eta in (1, 2 A^2)
+
+    def excess(constant: float) -> float:
+        gammas = 2 / etas * np.maximum(0.0, ANYTIME_SCALE - np.sqrt(2 * (etas - 1) / constant)) ** 2
+        allowed = gammas > 1
+        gammas, logs = gammas[allowed], np.log(etas[allowed])
+        return float(np.min(4 * np.exp(-gammas * constant) * (1 + 1 / ((gammas - 1) * logs)), initial=4.0)) - alpha
+
+    return float(optimize.brentq(excess, 1.0, 1000.0))

@@ -1,0 +1,254 @@
+"""An estimate of one space from samples of others, weighted by the ratio of their laws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.errors import InvalidPopulation
+from engine.population import FloatArray
+from engine.sequences import LawSequence
+from engine.statistics.bootstrap import resampled_rows, weighted_percentiles
+from engine.statistics.checks import Errors, check_errors, check_share
+
+FEWEST_EFFECTIVE = 10.0
+RESAMPLES = 2_000
+# In the JSON of a space; two spaces whose other entries are equal differ in laws and rules alone.
+LAWS_AND_RULES = frozenset(
+    {"depths", "widths", "bottleneck_ratios", "group_widths", "groups", "rules"}
+    | {"depth", "w_0", "w_a", "w_m", "bottleneck_ratio", "group_width", "tie"}
+)
+
+
+class SpaceLike(Protocol):
+    """What is asked of a space; `AnyNetSpace` and `RegNetSpace` answer it."""
+
+    @property
+    def sequences(self) -> Mapping[str, LawSequence]: ...
+
+    def log_probability(self, design: Any, /) -> float: ...
+
+    def is_subset_of(self, parent: Any, /) -> object: ...
+
+    def to_json(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Finished samples of one space.
+
+    Attributes
+    ----------
+    errors : array_like of shape (n,) or Population
+        Percent, n at least 1.
+    designs : sequence of AnyNetDesign or RegNetDesign
+        The n designs as drawn, before group compatibility.
+    space : AnyNetSpace or RegNetSpace
+        Where they were drawn from.
+    acceptance : float
+        Share of the space's draws that the regime's window accepted, `Draw.acceptance`. It only matters where samples
+        of several spaces are pooled.
+    """
+
+    errors: Errors
+    designs: Sequence[Any]
+    space: SpaceLike
+    acceptance: float = 1.0
+
+    def __post_init__(self) -> None:
+        errors = check_errors(self.errors)
+        if len(self.designs) != len(errors):
+            raise InvalidPopulation(
+                f"designs must be one a sample, got {len(self.designs)} for {len(errors)} errors.", parameter="designs"
+            )
+        if not 0 < self.acceptance <= 1:
+            raise InvalidPopulation(
+                f"acceptance must lie above 0 and at most at 1, got {self.acceptance}.", parameter="acceptance"
+            )
+        object.__setattr__(self, "errors", errors)
+
+
+@dataclass(frozen=True, eq=False)
+class Reweighted:
+    """What weighted samples of other spaces say about the target; all intervals are 95 % bootstrap intervals.
+
+    Attributes
+    ----------
+    errors, weights, fractions : ndarray of shape (n,)
+        Errors in percent, rising, their weights (sum 1) and the weighted EDF just right of each error; samples that
+        the target does not contain are left out.
+    mean, median : float
+        Percent.
+    mean_interval, median_interval : tuple[float, float]
+    effective_n : float
+        (sum w)^2 / sum w^2: about how many samples of the target's own would say as much.
+    n, left_out : int
+        Samples of positive weight, and the others.
+    """
+
+    errors: FloatArray
+    weights: FloatArray
+    fractions: FloatArray
+    mean: float
+    mean_interval: tuple[float, float]
+    median: float
+    median_interval: tuple[float, float]
+    effective_n: float
+    n: int
+    left_out: int
+
+
+def reweight(sources: Sequence[Source], target: SpaceLike, *, confidence: float = 0.95, seed: int = 0) -> Reweighted:
+    """Estimate the error distribution of a space from samples of others under the same regime.
+
+    A sample x has weight q(x) / sum_j (n_j / N) p_j(x), q and p_j the laws of the target and of the sources (each p_j
+    divided by its acceptance): importance sampling with the balance heuristic of Veach & Guibas 1995, self-normalised.
+    Where the target's law is the source's own conditioned, the weights are 0 and 1 and it is a `what_if`.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+        At least one.
+    target : AnyNetSpace or RegNetSpace
+    confidence : float
+    seed : int
+        Of the bootstrap, which resamples within each source, 2,000 times.
+
+    Raises
+    ------
+    InvalidPopulation
+        Where parametrisations differ, the target reaches designs that no source does, or fewer than ten effective
+        samples remain.
+    """
+    check_share(confidence, name="confidence")
+    if not sources:
+        raise InvalidPopulation("Reweighting needs at least one source.", parameter="sources")
+    _check_covered([source.space for source in sources], target)
+    counts = np.array([len(source.designs) for source in sources])
+    errors = np.concatenate([check_errors(source.errors) for source in sources])
+    weights = _weights(sources, target, counts)
+    effective = float(weights.sum() ** 2 / np.sum(weights**2)) if weights.any() else 0.0
+    if effective < FEWEST_EFFECTIVE:
+        raise InvalidPopulation(
+            f"The samples are worth {effective:.1f} of the target's own, at least {FEWEST_EFFECTIVE:.0f} are needed.",
+            parameter="sources",
+            value=effective,
+        )
+    means, medians = _resampled(errors, weights, counts, np.random.default_rng(seed))
+    tails = ((1 - confidence) / 2, (1 + confidence) / 2)
+    kept = np.flatnonzero(weights > 0)
+    kept = kept[np.argsort(errors[kept], kind="stable")]
+    shares = weights[kept] / weights.sum()
+    return Reweighted(
+        errors=errors[kept],
+        weights=shares,
+        fractions=np.minimum(np.cumsum(shares), 1.0),
+        mean=float(shares @ errors[kept]),
+        mean_interval=_quantiles(means, tails),
+        median=weighted_percentiles(errors[kept], shares, (0.5,))[0],
+        median_interval=_quantiles(medians, tails),
+        effective_n=effective,
+        n=len(kept),
+        left_out=len(errors) - len(kept),
+    )
+
+
+def _weights(sources: Sequence[Source], target: SpaceLike, counts: npt.NDArray[np.int64]) -> FloatArray:
+    designs = [design for source in sources for design in source.designs]
+    pooled = np.zeros(len(designs))
+    for share, source in zip(counts / counts.sum(), sources, strict=True):
+        pooled += share / source.acceptance * _probabilities(source.space, designs)
+    if not pooled.all():
+        position = int(np.argmin(pooled))
+        raise InvalidPopulation(
+            f"Design {position} lies outside all the spaces the designs were drawn from.",
+            parameter="designs",
+            value=position,
+        )
+    return _probabilities(target, designs) / pooled
+
+
+def _probabilities(space: SpaceLike, designs: Sequence[Any]) -> FloatArray:
+    return np.exp([space.log_probability(design) for design in designs])
+
+
+def _resampled(
+    errors: FloatArray, weights: FloatArray, counts: npt.NDArray[np.int64], rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """Weighted means and medians of resamples, each of shape (resamples,); sources keep their sizes."""
+    order = np.argsort(errors, kind="stable")
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    rising, weights = errors[order], weights[order]
+    means, medians = [], []
+    starts = np.cumsum(counts) - counts
+    chunks = zip(*(resampled_rows(int(n), rng, RESAMPLES, width=len(errors)) for n in counts), strict=True)
+    for chunk in chunks:
+        rows = np.concatenate([rank[start + part] for start, part in zip(starts, chunk, strict=True)], axis=1)
+        flat = rows + len(errors) * np.arange(len(rows))[:, None]
+        times = np.bincount(flat.ravel(), minlength=len(rows) * len(errors)).reshape(len(rows), len(errors))
+        cumulative = np.cumsum(times * weights, axis=1)
+        total = cumulative[:, -1]
+        some = total > 0  # a resample may by chance hold none of the samples that count
+        means.append((times * weights)[some] @ rising / total[some])
+        medians.append(rising[(cumulative < total[:, None] / 2).sum(axis=1)[some]])
+    return np.concatenate(means), np.concatenate(medians)
+
+
+def _quantiles(values: FloatArray, probabilities: tuple[float, float]) -> tuple[float, float]:
+    low, high = np.quantile(values, probabilities)
+    return float(low), float(high)
+
+
+def _check_covered(sources: Sequence[SpaceLike], target: SpaceLike) -> None:
+    """Refuse a target that reaches designs which no source could have drawn.
+
+    Several sources that differ in laws and rules alone may cover it together: each value of the target has the set of
+    sources that can draw it, and a combination of values is covered where those sets have a source in common. It
+    suffices to combine the different sets.
+    """
+    for source in sources:
+        if _shape(source) != _shape(target):
+            raise InvalidPopulation("Sources and target must have the same parameters and stages.", parameter="sources")
+    if any(target.is_subset_of(source) for source in sources):
+        return
+    alike = [source for source in sources if _without_laws(source) == _without_laws(target)]
+    covering = {frozenset(index for index, source in enumerate(alike) if _rules_hold(source, target))}
+    for name, sequence in target.sequences.items():
+        for sets in _drawable(sequence, [source.sequences[name] for source in alike]):
+            covering = {before & now for before in covering for now in sets}
+    if not alike or frozenset() in covering:
+        raise InvalidPopulation(
+            "The target reaches designs that none of the sources could have drawn.", parameter="sources"
+        )
+
+
+def _shape(space: SpaceLike) -> dict[str, int]:
+    """The names of the parameters, and how many stages each has."""
+    return {name: len(sequence.laws) for name, sequence in space.sequences.items()}
+
+
+def _without_laws(space: SpaceLike) -> dict[str, Any]:
+    """All that is fixed for every design of the space: stem, block, limits."""
+    return {key: value for key, value in space.to_json().items() if key not in LAWS_AND_RULES}
+
+
+def _rules_hold(source: SpaceLike, target: SpaceLike) -> bool:
+    """Whether all designs of the target meet the rules of the source."""
+    return all(sequence.implies(source.sequences[name].relation) for name, sequence in target.sequences.items())
+
+
+def _drawable(target: LawSequence, sources: Sequence[LawSequence]) -> Iterator[set[frozenset[int]]]:
+    """For each place of a parameter, the different sets of sources that can draw one of the target's values there."""
+    able = [
+        np.array([np.isin(support, source.laws[place].values) for source in sources])
+        for place, support in enumerate(target.supports())
+    ]
+    if target.relation == "equal":  # one value for all places at once
+        able = [np.logical_and.reduce(able)]
+    for by_source in able:
+        yield {frozenset(np.flatnonzero(value).tolist()) for value in by_source.T}
