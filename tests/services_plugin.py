@@ -1,0 +1,94 @@
+"""pytest plugin (`-p tests.services_plugin`): a PostgreSQL and a Redis of their own for a run of the tests.
+
+Loaded before Django's settings, it decides on the environment that they read. The servers themselves start after
+collection, and only if a test was collected that may need them: a run of the engine's tests alone starts none.
+With DATABASE_URL and REDIS_URL both set, the tests use those servers.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from webapp import embedded
+
+TESTS = Path(__file__).resolve().parent
+# Neither reads the database: the engine by its rules, the others because they are about starting things themselves.
+WITHOUT_SERVICES = (
+    TESTS / "engine",
+    TESTS / "conformance",
+    TESTS / "test_setup.py",
+    TESTS / "webapp" / "test_embedded.py",
+    TESTS / "webapp" / "test_processes.py",
+)
+# Settings that a developer may have exported; the tests are the same on every machine.
+NOT_INHERITED = (
+    "ALLOWED_HOSTS",
+    "CSRF_TRUSTED_ORIGINS",
+    "DEBUG",
+    "HTTPS",
+    "NETSPACE_CHECKPOINTS",
+    "NETSPACE_DATA",
+    "NETSPACE_HEARTBEAT_SECONDS",
+    "NETSPACE_LEASE_SECONDS",
+    "NETSPACE_POLL_SECONDS",
+    "NETSPACE_STALL_SECONDS",
+)
+
+external = bool(os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"))
+folder = Path(tempfile.mkdtemp(prefix="netspace-tests-"))
+services = embedded.Services(fast=True)
+
+
+def _decide_environment() -> None:
+    # Root's PostgreSQL runs as another account, which has to come to its data.
+    folder.chmod(0o755)
+    for name in NOT_INHERITED:
+        os.environ.pop(name, None)
+    os.environ["NETSPACE_VAR"] = str(folder / "var")
+    os.environ["SECRET_KEY"] = "only-for-tests-" + "0123456789" * 4
+    if not external:
+        os.environ["DATABASE_URL"], os.environ["REDIS_URL"] = embedded.urls(folder / "var")
+
+
+# At import, because pytest-django loads the settings before any other hook of this plugin could run.
+_decide_environment()
+
+
+def pytest_report_header() -> str:
+    if external:
+        return "services: those of DATABASE_URL and REDIS_URL"
+    return "services: an embedded PostgreSQL and Redis, started if a collected test may need them"
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if external or session.config.option.collectonly:
+        return
+    if any(_may_need_services(item) for item in session.items):
+        _start()
+
+
+def _may_need_services(item: pytest.Item) -> bool:
+    return not any(item.path.is_relative_to(place) for place in WITHOUT_SERVICES)
+
+
+def _start() -> None:
+    decided = embedded.urls(folder / "var")
+    try:
+        running = services.start(folder / "var")
+    except embedded.EmbeddedError as error:
+        pytest.exit(str(error), returncode=3)
+    if running != decided:  # the settings hold the old port already
+        pytest.exit(
+            "Another program took a port of the tests' services meanwhile: start the tests again.", returncode=3
+        )
+
+
+def pytest_unconfigure() -> None:
+    services.stop()
+    embedded.remove(folder / "var")
+    shutil.rmtree(folder, ignore_errors=True)

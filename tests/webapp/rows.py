@@ -1,0 +1,118 @@
+"""Rows for tests, made through the services wherever there is one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from engine import presets
+from engine.regimes import Regime as EngineRegime
+from engine.regimes import regime_presets
+from engine.sampling import draw_designs
+from webapp import services
+from webapp.models import Regime, Run, SampleBatch, Space, Team, User
+
+DATA_SETS = ("fashion-mnist", "digits")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What engine.training returns, as far as the services read it; spares these tests the import of torch."""
+
+    final_error: float = 30.0
+    best_error: float = 29.0
+    train_images_per_second: float = 1000.0
+    test_images_per_second: float = 4000.0
+    peak_memory: int = 1
+    seconds: float = 1.0
+    device_kind: str = "a processor"
+    versions: tuple[tuple[str, str], ...] = (("torch", "2"),)
+
+
+@dataclass(frozen=True)
+class EpochOf:
+    """As engine.training.EpochResult."""
+
+    number: int = 1
+    train_loss: float = 2.0
+    train_error: float = 50.0
+    test_error: float = 40.0
+    seconds: float = 0.5
+
+
+def a_team(name: str = "Vision", email: str = "owner@example.org") -> tuple[Team, User]:
+    user = services.create_user(email=email, password="correct horse battery", name="Owner")
+    return services.create_team(name=name, owner=user), user
+
+
+def a_space(team: Team, user: User, *, name: str = "RegNetX", preset: str = "RegNetX-small") -> Space:
+    return services.create_space(team=team, name=name, space=presets.space(preset), actor=user)
+
+
+def a_regime(team: Team, user: User, *, name: str = "quick", replicates: int = 1) -> Regime:
+    definition = regime_presets()["Fashion-MNIST on CPU"].to_json() | {"replicates": replicates}
+    return services.create_regime(team=team, name=name, regime=EngineRegime.from_json(definition), actor=user)
+
+
+def a_batch(
+    space: Space, regime: Regime, user: User, *, size: int = 4, seed: int = 0, drawn: bool = True
+) -> SampleBatch:
+    batch = services.create_sample_batch(space=space, regime=regime, size=size, seed=seed, actor=user)
+    if drawn:
+        draw_requested()
+        batch.refresh_from_db()
+    return batch
+
+
+def draw_requested() -> int:
+    """Draw whatever waits, as tasks.sampling does; returns how many runs became claimable."""
+    claimable = 0
+    while (claim := services.claim_draw()) is not None:
+        draw = draw_designs(
+            claim.space,
+            size=claim.size,
+            seed=claim.seed,
+            window=claim.regime.window,
+            resolution=claim.regime.resolution,
+            in_channels=claim.regime.in_channels,
+            num_classes=claim.regime.num_classes,
+        )
+        claimable += services.store_samples(claim=claim, draw=draw)
+    return claimable
+
+
+def a_study(*, size: int = 4, replicates: int = 1) -> SampleBatch:
+    team, user = a_team()
+    return a_batch(a_space(team, user), a_regime(team, user, replicates=replicates), user, size=size)
+
+
+def a_worker(*, host: str = "machine", slot: int = 0) -> UUID:
+    worker_id = uuid4()
+    services.register_worker(
+        worker_id=worker_id,
+        host=host,
+        pid=1,
+        slot=slot,
+        device="cpu",
+        device_kind="a processor",
+        device_slots=1,
+        data_sets=DATA_SETS,
+        versions={"torch": "2"},
+    )
+    return worker_id
+
+
+def claim(worker_id: UUID | None = None) -> services.Claim | None:
+    return services.claim_run(worker_id=worker_id or a_worker(), data_sets=DATA_SETS)
+
+
+def end_lease(run_id: int) -> None:
+    """Let a run's lease be over, by the database's own clock."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE webapp_run SET lease_until = now() - interval '1 second' WHERE id = %s", [run_id])
+
+
+def run_of(claim: services.Claim) -> Run:
+    return Run.objects.get(pk=claim.run_id)

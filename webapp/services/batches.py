@@ -1,0 +1,228 @@
+"""Batches of samples: queue, draw, pause, resume, cancel, retry.
+
+A draw is leased and fenced like a run (docs/architecture.md): a lost message delays it and does no more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from engine.designs import AnyNetDesign, RegNetDesign
+from engine.regimes import Regime as EngineRegime
+from engine.sampling import Draw
+from engine.spaces import AnyNetSpace, RegNetSpace, space_from_json
+from webapp.models import BatchState, FailureKind, Regime, Run, RunState, Sample, SampleBatch, Space, User
+from webapp.services.errors import Refused
+from webapp.services.events import record_event
+
+LARGEST_BATCH = 10_000
+WAITING_RUNS_A_TEAM = 100_000
+INSERT_ROWS = 1_000
+
+
+@dataclass(frozen=True)
+class DrawClaim:
+    """The right to draw a batch, held until its lease ends; ``attempt`` is the fence."""
+
+    batch_id: int
+    attempt: int
+    space: AnyNetSpace | RegNetSpace
+    regime: EngineRegime
+    size: int
+    seed: int
+
+
+@transaction.atomic
+def create_sample_batch(
+    *, space: Space, regime: Regime, size: int, seed: int, actor: User, priority: int = 0
+) -> SampleBatch:
+    """Queue the draw of ``size`` designs and, after it, their training."""
+    if space.team_id != regime.team_id:
+        raise Refused("The space and the regime belong to different teams.")
+    if not 1 <= size <= LARGEST_BATCH:
+        raise Refused(f"size must lie between 1 and {LARGEST_BATCH:,}, got {size:,}.")
+    waiting = Run.objects.filter(batch__space__team=space.team_id, state=RunState.QUEUED).count()
+    undrawn = SampleBatch.objects.filter(
+        space__team=space.team_id, state__in=[BatchState.REQUESTED, BatchState.DRAWING]
+    ).count()
+    if waiting + size > WAITING_RUNS_A_TEAM or undrawn >= 100:
+        raise Refused(
+            f"The team has {waiting:,} runs and {undrawn} draws waiting; the limits are "
+            f"{WAITING_RUNS_A_TEAM:,} runs and 100 draws. Wait for some to end, or cancel some."
+        )
+    # Locked, so that a space or regime cannot be changed in the moment its first batch appears.
+    Space.objects.select_for_update().get(pk=space.pk)
+    Regime.objects.select_for_update().get(pk=regime.pk)
+    batch = SampleBatch.objects.create(
+        space=space, regime=regime, size=size, seed=seed, priority=priority, created_by=actor
+    )
+    record_event(
+        team=space.team, actor=actor, verb="queued batch", subject=f"{size} of {space.name} under {regime.name}"
+    )
+    return batch
+
+
+@transaction.atomic
+def extend_batch(*, batch: SampleBatch, size: int, actor: User) -> SampleBatch:
+    """Ask for more designs of the same draw; the first ones stay, since a draw does not depend on its size."""
+    batch = SampleBatch.objects.select_for_update().get(pk=batch.pk)
+    if batch.state != BatchState.READY:
+        raise Refused(f"Only a drawn batch can be extended; this one is {batch.get_state_display()}.")
+    if not batch.size < size <= LARGEST_BATCH:
+        raise Refused(f"size must lie between {batch.size + 1:,} and {LARGEST_BATCH:,}, got {size:,}.")
+    batch.size, batch.state = size, BatchState.REQUESTED
+    batch.save(update_fields=["size", "state"])
+    record_event(team=batch.space.team, actor=actor, verb=f"extended to {size}", subject=str(batch))
+    return batch
+
+
+CLAIM_DRAW = """
+WITH candidate AS MATERIALIZED (
+    SELECT id FROM webapp_samplebatch
+    WHERE state = 'requested' AND NOT paused
+    ORDER BY priority DESC, id
+    LIMIT 1 FOR UPDATE SKIP LOCKED
+)
+UPDATE webapp_samplebatch AS batch
+SET state = 'drawing', attempt = attempt + 1, lease_until = now() + %s * interval '1 second'
+FROM candidate WHERE batch.id = candidate.id
+RETURNING batch.id, batch.attempt
+"""
+
+
+@transaction.atomic
+def claim_draw() -> DrawClaim | None:
+    """Take the next batch that waits for its draw, or None."""
+    with connection.cursor() as cursor:
+        # A draw is bounded in time (engine.sampling), so one long lease needs no heartbeat.
+        cursor.execute(CLAIM_DRAW, [max(settings.LEASE_SECONDS, 60) * 2])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    batch = SampleBatch.objects.select_related("space", "regime").get(pk=row[0])
+    return DrawClaim(
+        batch_id=batch.pk,
+        attempt=row[1],
+        space=space_from_json(batch.space.definition),
+        regime=EngineRegime.from_json(batch.regime.definition),
+        size=batch.size,
+        seed=batch.seed,
+    )
+
+
+def _held(claim: DrawClaim) -> Q:
+    return Q(pk=claim.batch_id, attempt=claim.attempt, state=BatchState.DRAWING)
+
+
+@transaction.atomic
+def store_samples(*, claim: DrawClaim, draw: Draw) -> int:
+    """Store what was drawn, with one queued run a replicate; returns how many runs became claimable.
+
+    Zero when the claim is no longer held: a second delivery, or a late one, adds nothing.
+    """
+    changed = SampleBatch.objects.filter(_held(claim)).update(
+        state=BatchState.READY, lease_until=None, report=draw.report(), message=""
+    )
+    if not changed:
+        return 0
+    kept = set(Sample.objects.filter(batch_id=claim.batch_id).values_list("position", flat=True))
+    samples = Sample.objects.bulk_create(
+        [_sample(claim, position, draw) for position in range(len(draw.designs)) if position not in kept],
+        batch_size=INSERT_ROWS,
+    )
+    runs = [
+        Run(sample=sample, batch_id=claim.batch_id, position=sample.position, replicate=replicate)
+        for sample in samples
+        for replicate in range(claim.regime.replicates)
+    ]
+    Run.objects.bulk_create(runs, batch_size=INSERT_ROWS)
+    return len(runs)
+
+
+def _sample(claim: DrawClaim, position: int, draw: Draw) -> Sample:
+    drawn: AnyNetDesign | RegNetDesign = draw.designs[position]
+    design = drawn.to_anynet()
+    return Sample(
+        batch_id=claim.batch_id,
+        position=position,
+        drawn=drawn.to_json(),
+        design=design.to_json(),
+        design_key=design.key(),
+        flops=int(draw.flops[position]),
+        params=int(draw.params[position]),
+        acts=int(draw.acts[position]),
+    )
+
+
+@transaction.atomic
+def fail_draw(*, claim: DrawClaim, message: str, exhausted: bool) -> bool:
+    """End a draw without designs: the space holds too few in the window (``exhausted``), or the draw broke."""
+    state = BatchState.EXHAUSTED if exhausted else BatchState.FAILED
+    return bool(SampleBatch.objects.filter(_held(claim)).update(state=state, lease_until=None, message=message[:2000]))
+
+
+@transaction.atomic
+def pause_batch(*, batch: SampleBatch, actor: User) -> bool:
+    """Stop claiming its runs; the running ones give theirs back at their next heartbeat."""
+    changed = SampleBatch.objects.filter(pk=batch.pk, paused=False).update(paused=True)
+    if changed:
+        record_event(team=batch.space.team, actor=actor, verb="paused", subject=str(batch))
+    return bool(changed)
+
+
+@transaction.atomic
+def resume_batch(*, batch: SampleBatch, actor: User) -> int:
+    """Let its runs be claimed again; returns how many are claimable."""
+    changed = SampleBatch.objects.filter(pk=batch.pk, paused=True).update(paused=False)
+    if changed:
+        record_event(team=batch.space.team, actor=actor, verb="resumed", subject=str(batch))
+    return Run.objects.filter(batch=batch, state=RunState.QUEUED).count()
+
+
+@transaction.atomic
+def set_priority(*, batch: SampleBatch, priority: int, actor: User) -> None:
+    if not -100 <= priority <= 100:
+        raise Refused(f"priority must lie between -100 and 100, got {priority}.")
+    SampleBatch.objects.filter(pk=batch.pk).update(priority=priority)
+    record_event(team=batch.space.team, actor=actor, verb=f"set priority {priority} for", subject=str(batch))
+
+
+@transaction.atomic
+def cancel_batch(*, batch: SampleBatch, actor: User) -> int:
+    """Cancel every waiting and running run; finished ones and their errors stay. Returns how many were cancelled."""
+    cancelled = Run.objects.filter(batch=batch, state__in=[RunState.QUEUED, RunState.RUNNING]).update(
+        state=RunState.CANCELLED, lease_until=None, worker=None, ended_at=Now()
+    )
+    SampleBatch.objects.filter(pk=batch.pk, state__in=[BatchState.REQUESTED, BatchState.DRAWING]).update(
+        state=BatchState.FAILED, lease_until=None, message="Cancelled before its designs were drawn."
+    )
+    record_event(team=batch.space.team, actor=actor, verb=f"cancelled {cancelled} runs of", subject=str(batch))
+    return cancelled
+
+
+@transaction.atomic
+def retry_failed_runs(*, batch: SampleBatch, actor: User, kind: str = "", cancelled: bool = False) -> int:
+    """Queue failed runs (of one kind, or all) again with fresh retry counters; with ``cancelled``, those instead."""
+    runs = Run.objects.filter(batch=batch, state=RunState.CANCELLED if cancelled else RunState.FAILED)
+    if kind:
+        if kind not in FailureKind.values:
+            raise Refused(f"kind must be one of {', '.join(FailureKind.values)}, got {kind[:40]}.")
+        runs = runs.filter(failure_kind=kind)
+    count = runs.update(
+        state=RunState.QUEUED,
+        lost_workers=0,
+        errors=0,
+        failure_kind="",
+        failure_message="",
+        worker=None,
+        queued_at=Now(),
+        started_at=None,
+        ended_at=None,
+    )
+    record_event(team=batch.space.team, actor=actor, verb=f"retried {count} runs of", subject=str(batch))
+    return count
