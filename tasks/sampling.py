@@ -1,0 +1,71 @@
+"""Drawing a batch: claim, draw, store."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+from celery import signals
+
+from engine.errors import EngineError, SamplingExhausted
+from engine.sampling import draw_designs
+from tasks.celery import app
+from tasks.processes import HOUSEKEEPING, end_with_supervisor, has_role, poll, start_thread
+from tasks.publish import publish_permits
+from webapp import services
+from webapp.services import DrawClaim
+
+logger = logging.getLogger(__name__)
+_stopping = threading.Event()
+
+
+@app.task(name="tasks.sampling.draw_next")
+def draw_next() -> None:
+    draw_all_requested()
+
+
+def draw_all_requested() -> int:
+    """Draw every batch that waits for it; returns how many were drawn. Called by message and by polling alike."""
+    drawn = 0
+    while (claim := services.claim_draw()) is not None:
+        _draw(claim)
+        drawn += 1
+    return drawn
+
+
+def _draw(claim: DrawClaim) -> None:
+    try:
+        draw = draw_designs(
+            claim.space,
+            size=claim.size,
+            seed=claim.seed,
+            window=claim.regime.window,
+            resolution=claim.regime.resolution,
+            in_channels=claim.regime.in_channels,
+            num_classes=claim.regime.num_classes,
+        )
+    except SamplingExhausted as error:
+        services.fail_draw(claim=claim, message=str(error), exhausted=True)
+        return
+    except EngineError as error:
+        services.fail_draw(claim=claim, message=str(error), exhausted=False)
+        return
+    except Exception as error:
+        logger.exception("The draw of batch %s failed by an error of the code.", claim.batch_id)
+        services.fail_draw(claim=claim, message=f"{type(error).__name__}: {error}", exhausted=False)
+        return
+    publish_permits(services.store_samples(claim=claim, draw=draw))
+
+
+# Not worker_ready, which waits for the broker: draws are found without one.
+@signals.celeryd_after_setup.connect
+def _on_start(**_: Any) -> None:
+    if has_role(HOUSEKEEPING):
+        end_with_supervisor()
+        start_thread(lambda: poll(lambda: draw_all_requested() > 0, _stopping), name="poll")
+
+
+@signals.worker_shutting_down.connect
+def _on_shutting_down(**_: Any) -> None:
+    _stopping.set()
