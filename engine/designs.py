@@ -1,4 +1,4 @@
-"""Designs: the parameters that fix one network, as plain frozen values (docs/method.md, section 1, 2 and 4)."""
+"""Designs: the parameters that fix one network, as plain frozen values (docs/method.md, sections 1, 2 and 4)."""
 
 from __future__ import annotations
 

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from engine.checks import finite_number, one_of, positive_number, sequence
+from engine.checks import finite_number, one_of, positive_number, sequence, shown
 from engine.errors import InvalidSpace
 
 STEPPED_KINDS = ("uniform", "log_uniform", "power_of_two_or_log_uniform", "normal", "log_normal")
 KINDS = (*STEPPED_KINDS, "power_of_two", "choice")
-MOST_VALUES = 1_000_000
+MOST_VALUES = 100_000
 LARGEST_VALUE = 2**40
 
 Floats = NDArray[np.float64]
@@ -103,12 +103,14 @@ class Law:
     def from_json(cls, data: Mapping[str, Any]) -> Law:
         """The law that `to_json` wrote; raises `InvalidSpace` for unknown or missing keys and for bad values."""
         if not isinstance(data, Mapping):
-            raise InvalidSpace(f"A law was expected, got {data!r}.", parameter="kind", value=data)
+            raise InvalidSpace(f"A law was expected, got {shown(data)}.", parameter="kind", value=data)
         kind = one_of(data.get("kind"), KINDS, parameter="kind", error=InvalidSpace)
         known = {"kind", "values", "weights"} if kind == "choice" else {"kind", "low", "high", "step"}
         for key in data:
             if key not in known:
-                raise InvalidSpace(f"{key!r} is no parameter of a {kind} law.", parameter=str(key), value=data[key])
+                raise InvalidSpace(
+                    f"{shown(key)} is no parameter of a {kind} law.", parameter=str(key), value=data[key]
+                )
         if kind == "choice":
             return cls(kind=kind, listed=data.get("values", ()), weights=data.get("weights", ()))
         return cls(kind=kind, low=data.get("low"), high=data.get("high"), step=data.get("step"))
@@ -256,8 +258,7 @@ def _multiples(low: float, high: float, step: float) -> Floats:
     """All multiples of step from low to high, each the float nearest to its decimal."""
     exact = _exact(step)
     first, last = (int(_exact(bound) / exact) for bound in (low, high))
-    values = np.arange(first, last + 1, dtype=np.float64) * float(exact.numerator) / float(exact.denominator)
-    return values
+    return np.arange(first, last + 1, dtype=np.float64) * float(exact.numerator) / float(exact.denominator)
 
 
 def _powers_of_two(low: float, high: float, step: float | None) -> Floats:

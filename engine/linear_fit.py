@@ -18,13 +18,12 @@ from numpy.typing import NDArray
 from engine.checks import LARGEST_WHOLE, sequence, whole_number
 from engine.designs import MOST_STAGES, Design, regnet_parameters
 from engine.errors import InvalidDesign
-from engine.stages import WIDTH_QUANTUM, Floats, Ints, level_widths, stage_starts
+from engine.stages import LARGEST_REGNET_DEPTH, WIDTH_QUANTUM, Floats, Ints, level_widths, stage_starts
 
 # The grid: [DNDS] searches w_0 and w_a up to 256.
 GRID_W_0 = np.arange(8, 257, 8)
 GRID_W_A = np.arange(257)
 GRID_W_M = np.arange(11, 31) / 10
-DEEPEST = 4096
 # The local search tries so many steps of w_a and w_m to either side, and ends below the smallest step of w_m.
 SIDE_STEPS = 4
 SMALLEST_STEP = 5e-4
@@ -228,7 +227,10 @@ def _stages(design: Design | None, depths: Any, widths: Any) -> _Stages:
     checked = [
         [
             whole_number(
-                value, parameter=name, error=InvalidDesign, high=DEEPEST if name == "stage_depths" else LARGEST_WHOLE
+                value,
+                parameter=name,
+                error=InvalidDesign,
+                high=LARGEST_REGNET_DEPTH if name == "stage_depths" else LARGEST_WHOLE,
             )
             for value in sequence(values, parameter=name, error=InvalidDesign)
         ]
@@ -251,7 +253,7 @@ def _grid() -> tuple[Floats, _Runs]:
     for multiplier in GRID_W_M:
         w_0, w_a = (axis.ravel().astype(np.float64) for axis in np.meshgrid(GRID_W_0, GRID_W_A, indexing="ij"))
         w_m = np.full(len(w_0), multiplier)
-        runs = _runs(w_0, w_a, w_m, depth=DEEPEST, most=MOST_STAGES)
+        runs = _runs(w_0, w_a, w_m, depth=LARGEST_REGNET_DEPTH, most=MOST_STAGES)
         points.append(np.stack([w_0, w_a, w_m]))
         firsts.append(runs.firsts)
         widths.append(runs.widths)

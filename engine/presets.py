@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from engine.checks import shown
 from engine.designs import AnyNetDesign, Design, RegNetDesign
 from engine.errors import InvalidDesign, InvalidSpace
 from engine.laws import Law, choice, log_uniform, power_of_two, power_of_two_or_log_uniform, uniform
@@ -53,7 +54,7 @@ def space(name: str) -> Space:
     """
     builders = _space_builders()
     if name not in builders:
-        raise InvalidSpace(f"There is no space named {name!r}; see space_names().", parameter="name", value=name)
+        raise InvalidSpace(f"There is no space named {shown(name)}; see space_names().", parameter="name", value=name)
     return builders[name]()
 
 
@@ -67,7 +68,9 @@ def design(name: str) -> Design:
     """
     designs = _designs()
     if name not in designs:
-        raise InvalidDesign(f"There is no design named {name!r}; see design_names().", parameter="name", value=name)
+        raise InvalidDesign(
+            f"There is no design named {shown(name)}; see design_names().", parameter="name", value=name
+        )
     return designs[name]
 
 

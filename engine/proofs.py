@@ -1,4 +1,4 @@
-"""Whether a design lies in a space, and whether one space provably lies in another, rule by rule (docs/method.md, section 4)."""
+"""Whether a design lies in a space, and whether one space provably lies in another, rule by rule."""
 
 from __future__ import annotations
 

@@ -17,6 +17,8 @@ from engine.stages import Floats, Ints, level_widths, stage_starts
 
 # Relative distance under which a ratio counts as lying on a point of change.
 CLOSE = 1e-11
+# Bounds the memory of one step.
+POINTS_AT_ONCE = 1_000_000
 
 
 def count_generations(
@@ -45,17 +47,21 @@ def count_generations(
     rules = _DepthCounts(depths, stages, stage_depth_limit or deepest)
     w_0, w_a = (support.astype(np.float64) for support in pairs.supports())
     multipliers = w_m.astype(np.float64)
-    most = _most_stages(w_0, multipliers, stages[1], stage_width_limit)
-    if pairs.relation == "equal":
-        columns = [np.repeat(w_0, len(multipliers)), np.tile(multipliers, len(w_0))]
-        starts = stage_starts(w_0=columns[0], w_a=columns[0], w_m=columns[1], levels=stages[1], depth=deepest)
-        return int(rules.count(starts, most.ravel()).sum())
     total = 0
-    block = max(1, 2_000_000 // (stages[1] * deepest))
+    block = max(1, POINTS_AT_ONCE // (stages[1] * max(deepest, len(w_0))))
     for first in range(0, len(multipliers), block):
-        part = slice(first, first + block)
-        total += _count_untied(rules, w_0, w_a, multipliers[part], most[:, part], deepest)
+        part = multipliers[first : first + block]
+        most = _most_stages(w_0, part, stages[1], stage_width_limit)
+        if pairs.relation == "equal":
+            total += _count_tied(rules, w_0, part, most, deepest)
+        else:
+            total += _count_untied(rules, w_0, w_a, part, most, deepest)
     return total
+
+
+def counting_work(*, deepest: int, w_0: int, w_m: int, stages: int) -> int:
+    """How many points `count_generations` looks at, given the largest depth and how many values there are."""
+    return deepest * w_0 * w_m * stages
 
 
 class _DepthCounts:
@@ -89,6 +95,13 @@ def _most_stages(w_0: Floats, w_m: Floats, levels: int, width_limit: int | None)
     allowed = distinct if width_limit is None else distinct & (widths <= width_limit)
     most: Ints = np.cumprod(allowed, axis=0).sum(axis=0)
     return most.reshape(len(w_0), len(w_m))
+
+
+def _count_tied(rules: _DepthCounts, w_0: Floats, w_m: Floats, most: Ints, deepest: int) -> int:
+    """Sum over all w_0 = w_a and all w_m; ``most`` has shape (len(w_0), len(w_m))."""
+    widths, multipliers = np.repeat(w_0, len(w_m)), np.tile(w_m, len(w_0))
+    starts = stage_starts(w_0=widths, w_a=widths, w_m=multipliers, levels=rules.stages[1], depth=deepest)
+    return int(rules.count(starts, most.ravel()).sum())
 
 
 def _count_untied(rules: _DepthCounts, w_0: Floats, w_a: Floats, w_m: Floats, most: Ints, deepest: int) -> int:

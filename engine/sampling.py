@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from itertools import count
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from engine.candidates import CODES, REASONS, Candidates, draw_candidates
-from engine.checks import finite_number, positive_number, sequence, whole_number
+from engine.checks import finite_number, positive_number, sequence, shown, whole_number
 from engine.complexity import Complexities, Ints, check_image, count_columns
 from engine.designs import Design
 from engine.errors import EngineError, InvalidRegime, SamplingExhausted
@@ -24,6 +25,8 @@ LARGEST_DRAW = 100_000
 MAX_CANDIDATES = 10_000_000
 MAX_SECONDS = 60.0
 COMPLEXITIES = ("flops", "params", "acts")
+# More than any complexity that can be counted.
+BEYOND = 2**62
 # The 97.5 percentile of the normal law.
 Z_95 = 1.959963984540054
 
@@ -68,10 +71,10 @@ class Window:
     def from_json(cls, data: Mapping[str, Any]) -> Window:
         """The window that `to_json` wrote; raises `InvalidRegime` for unknown keys and bad values."""
         if not isinstance(data, Mapping):
-            raise InvalidRegime(f"A window was expected, got {data!r}.", parameter="window", value=data)
+            raise InvalidRegime(f"A window was expected, got {shown(data)}.", parameter="window", value=data)
         for key in data:
             if key not in COMPLEXITIES:
-                raise InvalidRegime(f"{key!r} is no parameter of a window.", parameter=str(key), value=data[key])
+                raise InvalidRegime(f"{shown(key)} is no parameter of a window.", parameter=str(key), value=data[key])
         return cls(**data)
 
 
@@ -188,13 +191,14 @@ class _Search:
     window: Window
     image: dict[str, int]
     designs: list[Design] = field(default_factory=list)
-    costs: list[tuple[int, int, int]] = field(default_factory=list)
+    costs: array[int] = field(default_factory=lambda: array("q"))
     networks: set[bytes] = field(default_factory=set)
     tried: int = 0
     counts: Ints = field(default_factory=lambda: np.zeros(len(REASONS), dtype=np.int64))
     # Sums over the accepted candidates of 1 / probability and of its square.
     weights: tuple[float, float] = (0.0, 0.0)
-    nearest: dict[str, tuple[int | None, int | None]] = field(default_factory=dict)
+    # The largest complexity seen below the window and the smallest above it.
+    nearest: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def is_complete(self) -> bool:
@@ -218,7 +222,7 @@ class _Search:
         self._count(candidates, candidates.kept[accepted], end)
 
     def result(self) -> Draw:
-        costs = np.array(self.costs, dtype=np.int64).reshape(-1, 3)
+        costs = np.array(self.costs).reshape(-1, 3)
         accepted = int(self.counts[0] + self.counts[CODES["repeated"]])
         mean = self.weights[0] / self.tried
         variance = max(self.weights[1] / self.tried - mean**2, 0.0)
@@ -244,7 +248,7 @@ class _Search:
             share = 100 * rejected[reason] / self.tried
             sentences.append(f"{share:.3g} % were rejected because {REASONS[reason]}.")
         for name, (below, above) in self.nearest.items():
-            near = [f"{value:,} {side}" for value, side in ((below, "below"), (above, "above")) if value is not None]
+            near = [f"{below:,} below"] * (below > 0) + [f"{above:,} above"] * (above < BEYOND)
             if near:
                 sentences.append(f"The nearest {name} outside the window were {' and '.join(near)} it.")
         return SamplingExhausted(" ".join(sentences), parameter="size", value=self.size)
@@ -252,16 +256,15 @@ class _Search:
     def _reject_outside(self, candidates: Candidates, costs: Complexities) -> None:
         for name, low, high in self.window.limits():
             values: Ints = getattr(costs, name)
-            below, above = self.nearest.get(name, (None, None))
+            below, above = self.nearest.get(name, (0, BEYOND))
             countable = candidates.reasons[candidates.kept] != CODES["uncountable"]
             if low is not None:
                 outside = values < low
-                below = max(filter(None, (below, int(values[outside & countable].max(initial=0)))), default=None)
+                below = max(below, int(values[outside & countable].max(initial=0)))
                 candidates.reject(outside, f"{name}_below")
             if high is not None:
                 outside = values > high
-                smallest = int(values[outside & countable].min(initial=2**62))
-                above = min(filter(None, (above, smallest if smallest < 2**62 else None)), default=None)
+                above = min(above, int(values[outside & countable].min(initial=BEYOND)))
                 candidates.reject(outside, f"{name}_above")
             self.nearest[name] = (below, above)
 
@@ -272,7 +275,7 @@ class _Search:
             return
         self.networks.add(network)
         self.designs.append(candidates.design(position))
-        self.costs.append((int(costs.flops[row]), int(costs.params[row]), int(costs.acts[row])))
+        self.costs.extend((int(costs.flops[row]), int(costs.params[row]), int(costs.acts[row])))
 
     def _count(self, candidates: Candidates, accepted: Positions, end: int) -> None:
         self.tried += end
@@ -311,7 +314,7 @@ def _bounds(name: str, value: Any) -> Bounds | None:
     ends = sequence(value, parameter=name, error=InvalidRegime)
     if len(ends) != 2:
         raise InvalidRegime(
-            f"{name} must be the lowest and the highest value, got {value!r}.", parameter=name, value=value
+            f"{name} must be the lowest and the highest value, got {shown(value)}.", parameter=name, value=value
         )
     low, high = (None if end is None else _bound(name, end) for end in ends)
     if low is not None and high is not None and low > high:
@@ -321,6 +324,6 @@ def _bounds(name: str, value: Any) -> Bounds | None:
 
 def _bound(name: str, value: Any) -> float:
     number = finite_number(value, parameter=name, error=InvalidRegime)
-    if not 0 <= number <= 2.0**62:
+    if not 0 <= number <= BEYOND:
         raise InvalidRegime(f"{name} must lie between 0 and 2**62, got {value}.", parameter=name, value=value)
     return int(number) if number.is_integer() else number

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from engine.checks import LARGEST_WHOLE, finite_number, positive_number, sequence, whole_number
+from engine.checks import LARGEST_WHOLE, finite_number, positive_number, sequence, shown, whole_number
 from engine.designs import BOTTLENECK_BLOCKS, LARGEST_RATIO, LARGEST_STRIDE, MOST_STAGES
 from engine.errors import InvalidSpace
 from engine.laws import Law
+from engine.regnet_counts import counting_work
 from engine.sequences import Relation
 from engine.stages import LARGEST_REGNET_DEPTH, WIDTH_QUANTUM
 
@@ -22,6 +23,8 @@ RULES: dict[str, tuple[str, Relation, str]] = {
     "depths_non_decreasing": ("depths", "non_decreasing", "no stage with fewer blocks than the one before"),
 }
 TIES = ("", "w_0_equals_w_a")
+# About 30 times what the authors' ranges take, which are counted in 0.05 s.
+MOST_COUNTING_WORK = 10**8
 
 
 def laws_of_stages(name: str, laws: Any, stages: int) -> tuple[Law, ...]:
@@ -41,7 +44,7 @@ def laws_of_stages(name: str, laws: Any, stages: int) -> tuple[Law, ...]:
 def checked_law(name: str, law: Any) -> Law:
     """The law, whose values must all be possible values of the parameter."""
     if not isinstance(law, Law):
-        raise InvalidSpace(f"{name} must be a law, got {law!r}.", parameter=name, value=law)
+        raise InvalidSpace(f"{name} must be a law, got {shown(law)}.", parameter=name, value=law)
     values = law.values
     if name in ("w_a", "w_m"):
         below, demand = (values < 0, "at least 0") if name == "w_a" else (values <= 1, "above 1")
@@ -81,6 +84,18 @@ def check_bottleneck(block: str, laws: Mapping[str, tuple[Law, ...]]) -> None:
                 )
 
 
+def check_countable(depth: Law, w_0: Law, w_m: Law, stages: int) -> None:
+    """Refuse laws so fine that counting the valid RegNets would take minutes."""
+    work = counting_work(deepest=int(depth.values[-1]), w_0=len(w_0.values), w_m=len(w_m.values), stages=stages)
+    if work > MOST_COUNTING_WORK:
+        raise InvalidSpace(
+            f"w_m has {len(w_m.values):,} values and w_0 {len(w_0.values):,}: with depths up to {depth.values[-1]:,} "
+            f"that is too fine to be counted. Take larger steps.",
+            parameter="w_m",
+            value=len(w_m.values),
+        )
+
+
 def strides(name: str, values: Any, stages: int) -> tuple[int, ...]:
     """One stride a stage; an empty sequence means 2 everywhere."""
     listed = sequence(values, parameter=name, error=InvalidSpace) or (2,) * stages
@@ -99,7 +114,7 @@ def rules(values: Any, *, by_number: bool) -> tuple[str, ...]:
     for value in given:
         if value not in RULES:
             raise InvalidSpace(
-                f"rules must be among {', '.join(RULES)}, got {value!r}.", parameter="rules", value=value
+                f"rules must be among {', '.join(RULES)}, got {shown(value)}.", parameter="rules", value=value
             )
     if by_number and "shared_group_width" in given:
         raise InvalidSpace(
@@ -115,7 +130,7 @@ def stage_range(values: Any) -> tuple[int, int]:
     given = (values, values) if isinstance(values, int) else sequence(values, parameter="stages", error=InvalidSpace)
     if len(given) != 2:
         raise InvalidSpace(
-            f"stages must be the fewest and the most stages, got {values!r}.", parameter="stages", value=values
+            f"stages must be the fewest and the most stages, got {shown(values)}.", parameter="stages", value=values
         )
     low, high = (whole_number(value, parameter="stages", error=InvalidSpace, high=MOST_STAGES) for value in given)
     if low > high:
@@ -135,7 +150,7 @@ def params_limit(value: Any) -> tuple[float, float] | None:
     given = sequence(value, parameter="params_limit", error=InvalidSpace)
     if len(given) != 2:
         raise InvalidSpace(
-            f"params_limit must be two numbers a and b, for params < a + b * F million; got {value!r}.",
+            f"params_limit must be two numbers a and b, for params < a + b * F million; got {shown(value)}.",
             parameter="params_limit",
             value=value,
         )

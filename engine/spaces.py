@@ -5,8 +5,9 @@ Laws, rules, sizes and membership speak of parameters as drawn, before group com
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -117,8 +118,7 @@ class AnyNetSpace:
 
     def size(self) -> int:
         """How many parameter vectors the space holds, exactly; several can give one network."""
-        counts = [one.count() for one in self.sequences.values()]
-        return counts[0] * counts[1] * counts[2] * counts[3]
+        return math.prod(one.count() for one in self.sequences.values())
 
     def contains(self, design: Design) -> Answer:
         """Whether the design, as drawn, lies in the space; falsy with a reason where it doesn't.
@@ -133,9 +133,7 @@ class AnyNetSpace:
 
     def log_probability(self, design: AnyNetDesign) -> float:
         """Natural logarithm of the probability of the design's parameters as drawn; minus infinity outside."""
-        if not self.contains(design):
-            return -float("inf")
-        return _log_probability(self, design)
+        return _log_probability(self, design) if self.contains(design) else -math.inf
 
     def parameter_paths(self) -> dict[str, tuple[str | int, ...]]:
         """Where each parameter that varies stands in the JSON of a design as drawn: plot column to path."""
@@ -247,6 +245,7 @@ class RegNetSpace:
         space_checks.check_bottleneck(
             self.block, {name: (getattr(self, name),) for name in ("bottleneck_ratio", "group_width")}
         )
+        space_checks.check_countable(self.depth, self.w_0, self.w_m, self.stages[1])
         if self.tie and not self.sequences["w"].is_possible:
             raise InvalidSpace("No value of w_0 is one of w_a, so the tie can't hold.", parameter="tie", value=self.tie)
 
@@ -297,11 +296,11 @@ class RegNetSpace:
     def log_probability(self, design: RegNetDesign) -> float:
         """Natural logarithm of the probability that the laws give the design's parameters; minus infinity outside.
 
-        Not divided by the share of candidates with a valid generation, which is the same for all designs.
+        Not divided by the share of candidates that generate valid stages and keep the limits of params and acts, which
+        depend on the regime: it is the same for all designs and part of a draw's acceptance.
         """
-        if not self.contains(design):
-            return -float("inf")
-        return _log_probability(self, design)
+        unlimited = replace(self, params_limit=None, acts_limit=None)
+        return _log_probability(self, design) if unlimited.contains(design) else -math.inf
 
     def parameter_paths(self) -> dict[str, tuple[str | int, ...]]:
         """Where each parameter that varies stands in the JSON of a design as drawn: plot column to path."""

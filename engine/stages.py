@@ -18,7 +18,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 WIDTH_QUANTUM = 8
-LARGEST_REGNET_DEPTH = 10**6
+LARGEST_REGNET_DEPTH = 4096
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from engine import presets
@@ -58,6 +59,10 @@ BAD_DESIGNS: list[tuple[Any, dict[str, Any], str]] = [
     (anynet, {"stage_widths": (32, 2**64)}, "stage_widths"),
     (anynet, {"stage_widths": (32, 10**30)}, "stage_widths"),
     (anynet, {"stage_widths": ("32", 64)}, "stage_widths"),
+    (anynet, {"stage_widths": (32, 10**5000)}, "stage_widths"),
+    (anynet, {"stage_widths": np.array(3)}, "stage_widths"),
+    (anynet, {"stage_widths": np.ones((2, 2))}, "stage_widths"),
+    (anynet, {"stem": "x" * 10_000}, "stem"),
     (anynet, {"stage_strides": (2, 0)}, "stage_strides"),
     (anynet, {"stage_strides": (2, 2, 2)}, "stage_strides"),
     (anynet, {"bottleneck_ratios": (1, 0)}, "bottleneck_ratios"),
@@ -92,6 +97,7 @@ BAD_DESIGNS: list[tuple[Any, dict[str, Any], str]] = [
     (regnet, {"w_m": 1.01}, "w_m"),
     (regnet, {"w_a": 200, "w_0": 8}, "w_m"),
     (regnet, {"w_m": 10**13, "w_a": 10**12}, "stage_widths"),
+    (regnet, {"depth": 5000}, "depth"),
     (regnet, {"bottleneck_ratio": 0}, "bottleneck_ratio"),
     (regnet, {"group_width": 0}, "group_width"),
     (regnet, {"group_width": 2.5}, "group_width"),
@@ -106,6 +112,7 @@ def test_bad_designs_are_refused_by_parameter(build, changes, parameter):
     assert caught.value.parameter == parameter
     assert parameter in str(caught.value)
     assert str(caught.value).endswith(".")
+    assert len(str(caught.value)) < 250
 
 
 SPACE = {"depths": uniform(low=1, high=4), "widths": uniform(low=8, high=64, step=8)}
@@ -159,6 +166,7 @@ BAD_SPACES: list[tuple[Any, dict[str, Any], str]] = [
     (RegNetSpace, {**LAWS, "w_a": choice([-8])}, "w_a"),
     (RegNetSpace, {**LAWS, "depth": choice([0])}, "depth"),
     (RegNetSpace, {**LAWS, "tie": "w_0_is_depth"}, "tie"),
+    (RegNetSpace, {**LAWS, "w_m": uniform(low=2, high=3, step=1e-5), "w_0": uniform(low=8, high=8000, step=8)}, "w_m"),
     (RegNetSpace, {**LAWS, "w_a": choice([16]), "tie": "w_0_equals_w_a"}, "tie"),
     (RegNetSpace, {**LAWS, "stage_width_limit": 0}, "stage_width_limit"),
     (RegNetSpace, {**LAWS, "params_limit": (3,)}, "params_limit"),

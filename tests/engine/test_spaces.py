@@ -271,6 +271,8 @@ def test_limits_of_complexity_are_part_of_membership():
     )
     assert not RegNetSpace(**laws, acts_limit=1).contains(design)
     assert RegNetSpace(**laws, acts_limit=6.5).contains(design, resolution=32)
+    # Laws and stages alone make the probability; the limits are part of the acceptance under a regime.
+    assert RegNetSpace(**laws, acts_limit=1).log_probability(design) == pytest.approx(math.log(1 / 17))
 
 
 CHAIN = ["AnyNetX-E", "AnyNetX-D", "AnyNetX-C", "AnyNetX-B", "AnyNetX-A"]
