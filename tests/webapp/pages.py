@@ -1,0 +1,90 @@
+"""Trained rows and signed-in clients for tests of pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.test import Client
+
+from tests.webapp import rows
+from webapp import services
+from webapp.models import FailureKind, Membership, Regime, Role, SampleBatch, Space, Team, User
+
+
+def client_of(user: User) -> Client:
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def finish(batch: SampleBatch, errors: Sequence[float | FailureKind]) -> None:
+    """Train the next waiting runs of the one active batch: an error in percent each, or the kind of its failure."""
+    worker = rows.a_worker()
+    for error in errors:
+        claim = rows.claim(worker)
+        assert claim is not None
+        assert claim.batch_id == batch.pk
+        if isinstance(error, FailureKind):
+            services.record_failure(claim, kind=error, message=f"It was {error.label}.")
+            continue
+        services.record_epoch(claim, rows.EpochOf(test_error=error))
+        result = rows.Result(final_error=error, best_error=max(0.0, error - 1))
+        services.record_result(claim, result, device_slots=1)
+
+
+def trained(
+    team: Team,
+    user: User,
+    regime: Regime,
+    *,
+    name: str,
+    preset: str,
+    errors: Sequence[float | FailureKind],
+    size: int = 0,
+) -> tuple[Space, SampleBatch]:
+    """A space with a batch of ``size`` designs, of which the first are trained."""
+    space = rows.a_space(team, user, name=name, preset=preset)
+    batch = rows.a_batch(space, regime, user, size=size or len(errors))
+    finish(batch, errors)
+    return space, batch
+
+
+def a_member(team: Team, email: str, role: Role = Role.MEMBER) -> User:
+    user = services.create_user(email=email, password="correct horse battery")
+    Membership.objects.create(team=team, user=user, role=role)
+    return user
+
+
+def posted(form_page: str) -> dict[str, str]:
+    """The values of every field of a page's main form, as a browser would send them."""
+    from html.parser import HTMLParser
+
+    class Reader(HTMLParser):
+        values: dict[str, str]
+        select: str
+        chosen: bool
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.values, self.select, self.chosen = {}, "", False
+
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            given = dict(attrs)
+            name = given.get("name") or ""
+            if tag == "select":
+                self.select, self.chosen = name, False
+            elif tag == "option" and self.select and ("selected" in given or not self.chosen):
+                self.chosen = self.chosen or "selected" in given
+                if "selected" in given or self.select not in self.values:
+                    self.values[self.select] = given.get("value") or ""
+            elif tag == "input" and name and (given.get("type") != "checkbox" or "checked" in given):
+                self.values[name] = given.get("value") or ("on" if given.get("type") == "checkbox" else "")
+
+        def handle_endtag(self, tag: str) -> None:
+            if tag == "select":
+                self.select = ""
+
+    reader = Reader()
+    main = form_page.split('<main id="main"', 1)[1]
+    reader.feed(main)
+    return reader.values

@@ -1,0 +1,145 @@
+"""Populations: finished prefixes as columns."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.webapp import pages, rows
+from webapp import queries, services
+from webapp.models import FailureKind, Run, RunState, Sample, SampleBatch
+
+pytestmark = pytest.mark.django_db
+
+
+def trained_of(batch: SampleBatch) -> queries.TrainedPopulation:
+    return queries.load_trained(space=batch.space, regime=batch.regime)
+
+
+def test_the_columns_are_the_parameters_as_drawn_the_complexity_and_the_error() -> None:
+    batch = rows.a_study(size=4)
+    pages.finish(batch, [30.0, 31.0, 32.0, 33.0])
+    population = queries.load_population(space=batch.space, regime=batch.regime)
+    samples = list(Sample.objects.filter(batch=batch).order_by("position"))
+    assert population.errors.tolist() == [30.0, 31.0, 32.0, 33.0]
+    assert population["flops"].tolist() == [sample.flops for sample in samples]
+    assert population["sample_id"].tolist() == [sample.pk for sample in samples]
+    assert population["w_a"].tolist() == [sample.drawn["w_a"] for sample in samples]
+    assert (population.failed, population.pending) == (0, 0)
+
+
+def test_a_shared_parameter_of_an_anynet_is_one_column_and_a_stage_has_its_own() -> None:
+    team, user = rows.a_team()
+    _, batch = pages.trained(
+        team, user, rows.a_regime(team, user), name="C", preset="AnyNetX-C-small", errors=[30.0, 31.0]
+    )
+    population = trained_of(batch).population
+    assert {"bottleneck_ratio", "group_width", "d_1", "w_3"} <= set(population.names)
+    first = Sample.objects.get(batch=batch, position=0).drawn
+    assert population["w_3"][0] == first["stage_widths"][2]
+    assert population["bottleneck_ratio"][0] == first["bottleneck_ratios"][0]
+
+
+def test_the_best_epochs_error_can_be_chosen() -> None:
+    batch = rows.a_study(size=2)
+    pages.finish(batch, [30.0, 31.0])
+    best = queries.load_population(space=batch.space, regime=batch.regime, error="best")
+    assert best.errors.tolist() == [29.0, 30.0]
+
+
+def test_only_the_finished_prefix_counts_while_a_batch_runs() -> None:
+    batch = rows.a_study(size=6)
+    worker = rows.a_worker()
+    pages.finish(batch, [30.0, 31.0])
+    slow = rows.claim(worker)  # position 2 still trains
+    pages.finish(batch, [33.0, 34.0])
+    trained = trained_of(batch)
+    assert trained.population.errors.tolist() == [30.0, 31.0]
+    assert trained.ahead.tolist() == [33.0, 34.0]
+    assert trained.pending == 2
+    assert slow is not None
+    services.record_result(slow, rows.Result(final_error=32.0), device_slots=1)
+    assert trained_of(batch).population.errors.tolist() == [30.0, 31.0, 32.0, 33.0, 34.0]
+
+
+def test_a_failed_sample_is_counted_and_never_an_error_of_100() -> None:
+    batch = rows.a_study(size=4)
+    pages.finish(batch, [30.0, FailureKind.DIVERGED, 32.0])
+    trained = trained_of(batch)
+    assert trained.population.errors.tolist() == [30.0, 32.0]
+    assert (trained.population.failed, trained.pending) == (1, 1)
+
+
+def test_a_sample_with_a_replicate_to_come_has_not_ended() -> None:
+    batch = rows.a_study(size=2, replicates=2)
+    pages.finish(batch, [30.0, 32.0, 40.0])
+    trained = trained_of(batch)
+    assert trained.population.errors.tolist() == [31.0]
+    assert trained.pending == 1
+
+
+def test_cancelled_samples_end_the_prefix_and_are_neither_failed_nor_pending() -> None:
+    batch = rows.a_study(size=5)
+    pages.finish(batch, [30.0])
+    rows.claim()
+    pages.finish(batch, [32.0])
+    services.cancel_batch(batch=batch, actor=batch.created_by)
+    trained = trained_of(batch)
+    assert trained.population.errors.tolist() == [30.0]
+    assert (trained.population.failed, trained.pending, trained.cancelled) == (0, 0, 3)
+    assert trained.ahead.tolist() == [32.0]
+
+
+def test_a_batch_not_drawn_yet_is_all_pending() -> None:
+    team, user = rows.a_team()
+    batch = rows.a_batch(rows.a_space(team, user), rows.a_regime(team, user), user, size=9, drawn=False)
+    assert trained_of(batch).pending == 9
+
+
+def test_batches_of_one_space_and_regime_pool_in_draw_order_and_can_be_told_apart() -> None:
+    first = rows.a_study(size=2)
+    pages.finish(first, [30.0, 31.0])
+    second = rows.a_batch(first.space, first.regime, first.created_by, size=2, seed=1)
+    pages.finish(second, [20.0, 21.0])
+    assert trained_of(first).population.errors.tolist() == [30.0, 31.0, 20.0, 21.0]
+    alone = queries.load_trained(space=first.space, regime=first.regime, batch=second, parameters=False)
+    assert alone.population.errors.tolist() == [20.0, 21.0]
+    assert "w_a" not in alone.population
+
+
+def test_other_regimes_and_other_spaces_stay_out() -> None:
+    batch = rows.a_study(size=2)
+    pages.finish(batch, [30.0, 31.0])
+    other = rows.a_regime(batch.space.team, batch.created_by, name="another")
+    assert queries.load_population(space=batch.space, regime=other).n == 0
+
+
+def test_a_population_is_read_in_two_statements_whatever_its_size(django_assert_num_queries) -> None:
+    batch = rows.a_study(size=12)
+    pages.finish(batch, [20.0 + k for k in range(12)])
+    space, regime = batch.space, batch.regime
+    with django_assert_num_queries(2):
+        assert queries.load_population(space=space, regime=regime).n == 12
+
+
+def test_summaries_count_samples_by_space_and_regime(django_assert_num_queries) -> None:
+    batch = rows.a_study(size=4)
+    pages.finish(batch, [30.0, FailureKind.DIVERGED, 32.0])
+    team = batch.space.team
+    with django_assert_num_queries(1):
+        (line,) = queries.population_summaries(team)
+    assert (line.trained, line.failed, line.pending, line.designs) == (2, 1, 1, 4)
+    assert line.mean_error == pytest.approx(31.0)
+    assert Run.objects.filter(state=RunState.QUEUED).count() == 1
+    other, _ = rows.a_team("Audio", "other@example.org")
+    assert queries.population_summaries(other) == []
+
+
+def test_spaces_are_listed_below_their_parents() -> None:
+    team, user = rows.a_team()
+    parent = rows.a_space(team, user, name="Z")
+    child = services.create_space(
+        team=team, name="A child", space=rows.presets.space("RegNetX-small"), actor=user, parent=parent
+    )
+    rows.a_space(team, user, name="B")
+    lines = queries.space_lines(team)
+    assert [(line.space.name, line.level) for line in lines] == [("B", 0), ("Z", 0), (child.name, 1)]

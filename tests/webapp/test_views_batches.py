@@ -1,0 +1,282 @@
+"""Pages of batches, and what can be done to a batch."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.webapp import pages, rows
+from webapp import services
+from webapp.models import BatchState, FailureKind, Regime, Run, RunState, SampleBatch, Space, Worker
+
+pytestmark = pytest.mark.django_db
+
+OnCommit = Callable[..., Any]
+
+
+@pytest.fixture
+def batch() -> SampleBatch:
+    made = rows.a_study(size=6)
+    pages.finish(made, [30.0, FailureKind.DIVERGED, 32.0, FailureKind.TIMED_OUT])
+    return made
+
+
+@pytest.fixture
+def client(batch: SampleBatch) -> Client:
+    return pages.client_of(batch.created_by)
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the views publish, at the queue's edge."""
+    calls: list[Any] = []
+    monkeypatch.setattr("webapp.views.batches.publish_draw", lambda: calls.append("draw"))
+    monkeypatch.setattr("webapp.views.batches.publish_permits", lambda count: calls.append(count))
+    return calls
+
+
+def states(batch: SampleBatch) -> list[str]:
+    return list(Run.objects.filter(batch=batch).order_by("position").values_list("state", flat=True))
+
+
+def test_a_batch_is_queued_and_its_draw_is_asked_for_once_committed(
+    client: Client, batch: SampleBatch, published: list[Any], django_capture_on_commit_callbacks: OnCommit
+) -> None:
+    sent = pages.posted(client.get(f"/batches/new/?space={batch.space_id}&regime={batch.regime_id}").content.decode())
+    assert (sent["space"], sent["regime"]) == (str(batch.space_id), str(batch.regime_id))
+    with django_capture_on_commit_callbacks(execute=True):
+        response = client.post("/batches/new/", sent | {"size": "12", "seed": "5"})
+        assert published == []
+    new = SampleBatch.objects.latest("pk")
+    assert response["Location"] == f"/batches/{new.pk}/"
+    assert (new.size, new.seed, new.state, new.created_by) == (12, 5, BatchState.REQUESTED, batch.created_by)
+    assert published == ["draw"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [({"size": "0"}, "at least 1"), ({"size": "1000000000"}, "10,000"), ({"seed": "-1"}, "seed must lie"),
+     ({"size": "99999999999999999999"}, "within reason"), ({"size": "many"}, "must be a number"),
+     ({"space": "0"}, "valid choice")],
+)  # fmt: skip
+def test_a_batch_that_makes_no_sense_is_refused_in_words(
+    client: Client, batch: SampleBatch, changes: dict[str, str], said: str
+) -> None:
+    sent = {"space": batch.space_id, "regime": batch.regime_id, "size": "5", "seed": "1"} | changes
+    response = client.post("/batches/new/", sent)
+    assert response.status_code == 200
+    assert said in response.content.decode()
+    assert SampleBatch.objects.count() == 1
+
+
+def test_without_a_space_or_a_regime_the_page_says_what_comes_first() -> None:
+    team, user = rows.a_team()
+    client = pages.client_of(user)
+    assert "There is no space yet" in client.get("/batches/new/").content.decode()
+    rows.a_space(team, user)
+    assert "There is no regime yet" in client.get("/batches/new/").content.decode()
+
+
+def test_pausing_and_resuming_tell_what_happens_and_publish_permits(
+    client: Client, batch: SampleBatch, published: list[Any], django_capture_on_commit_callbacks: OnCommit
+) -> None:
+    text = client.post(f"/batches/{batch.pk}/pause/", follow=True).content.decode()
+    assert "Paused: running runs go back" in text
+    batch.refresh_from_db()
+    assert batch.paused
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post(f"/batches/{batch.pk}/resume/")
+    batch.refresh_from_db()
+    assert not batch.paused
+    assert published == [2]
+
+
+def test_cancelling_ends_what_is_to_come_and_keeps_what_is_done(client: Client, batch: SampleBatch) -> None:
+    text = client.get(f"/batches/{batch.pk}/").content.decode()
+    assert "Cancel 2 runs" in text
+    client.post(f"/batches/{batch.pk}/cancel/")
+    assert states(batch) == ["done", "failed", "done", "failed", "cancelled", "cancelled"]
+    assert "Queue 2 cancelled runs again" in client.get(f"/batches/{batch.pk}/").content.decode()
+    client.post(f"/batches/{batch.pk}/retry/", {"cancelled": "1"})
+    assert states(batch)[4:] == ["queued", "queued"]
+
+
+def test_failures_are_retried_by_kind_or_all(
+    client: Client, batch: SampleBatch, published: list[Any], django_capture_on_commit_callbacks: OnCommit
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post(f"/batches/{batch.pk}/retry/", {"kind": "diverged", "next": "/"})
+    assert states(batch) == ["done", "queued", "done", "failed", "queued", "queued"]
+    client.post(f"/batches/{batch.pk}/retry/")
+    assert RunState.FAILED not in states(batch)
+    assert published == [1]
+
+
+def test_a_verb_goes_back_to_the_page_it_was_used_on_and_nowhere_else(client: Client, batch: SampleBatch) -> None:
+    assert client.post(f"/batches/{batch.pk}/pause/", {"next": "/batches/"})["Location"] == "/batches/"
+    evil = client.post(f"/batches/{batch.pk}/resume/", {"next": "//evil.example"})
+    assert evil["Location"] == f"/batches/{batch.pk}/"
+
+
+@pytest.mark.parametrize(
+    ("verb", "sent"), [("retry", {"kind": "made-up"}), ("priority", {"priority": "77"}), ("priority", {})]
+)
+def test_what_is_not_offered_is_answered_by_400(
+    client: Client, batch: SampleBatch, verb: str, sent: dict[str, str]
+) -> None:
+    assert client.post(f"/batches/{batch.pk}/{verb}/", sent).status_code == 400
+
+
+def test_priority_is_set_and_shown(client: Client, batch: SampleBatch) -> None:
+    client.post(f"/batches/{batch.pk}/priority/", {"priority": "10"})
+    batch.refresh_from_db()
+    assert batch.priority == 10
+    assert "Priority: high" in client.get(f"/batches/{batch.pk}/").content.decode()
+
+
+def test_a_batch_is_extended_or_says_why_not(
+    client: Client, batch: SampleBatch, published: list[Any], django_capture_on_commit_callbacks: OnCommit
+) -> None:
+    for size, said in (("3", "size must lie"), ("much", "must be a number"), ("", "required")):
+        text = client.post(f"/batches/{batch.pk}/extend/", {"size": size}, follow=True).content.decode()
+        assert "Not extended" in text
+        assert said in text
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post(f"/batches/{batch.pk}/extend/", {"size": "9"})
+    batch.refresh_from_db()
+    assert (batch.size, batch.state) == (9, BatchState.REQUESTED)
+    assert published == ["draw"]
+
+
+def test_the_page_says_where_the_batch_is_and_what_failed(client: Client, batch: SampleBatch) -> None:
+    text = client.get(f"/batches/{batch.pk}/").content.decode()
+    for part in (
+        "2 used, 2 failed, 2 pending",
+        "Failures: 2 in 2 groups",
+        "It was diverged.",
+        "Candidates",
+        "data-plots",
+    ):
+        assert part in text, part
+    assert 'hx-trigger="every 2s"' in text
+
+
+def test_a_batch_that_has_ended_is_polled_no_more(client: Client, batch: SampleBatch) -> None:
+    services.cancel_batch(batch=batch, actor=batch.created_by)
+    text = client.get(f"/batches/{batch.pk}/").content.decode()
+    assert "hx-trigger" not in text
+
+
+def test_the_polled_fragment_asks_for_the_whole_page_when_the_state_changes(client: Client, batch: SampleBatch) -> None:
+    url = f"/batches/{batch.pk}/progress/"
+    assert "HX-Refresh" not in client.get(f"{url}?word=waiting")
+    services.cancel_batch(batch=batch, actor=batch.created_by)
+    assert client.get(f"{url}?word=waiting")["HX-Refresh"] == "true"
+
+
+def test_the_polled_curve_is_sent_again_only_when_something_was_added(client: Client, batch: SampleBatch) -> None:
+    url = f"/batches/{batch.pk}/edf/"
+    text = client.get(url).content.decode()
+    seen = text.split("?seen=")[1].split('"')[0]
+    assert client.get(f"{url}?seen={seen}").status_code == 204
+    pages.finish(batch, [33.0])
+    assert client.get(f"{url}?seen={seen}").status_code == 200
+
+
+@pytest.mark.parametrize("query", ["sort=design_key", "state=lost", "page=two", "sort=-error;drop"])
+def test_runs_are_sorted_and_filtered_by_what_is_offered_only(client: Client, batch: SampleBatch, query: str) -> None:
+    assert client.get(f"/batches/{batch.pk}/?{query}").status_code == 400
+
+
+@pytest.mark.parametrize("query", ["sort=error", "sort=time", "sort=sample", "state=failed", "state=queued&page=3"])
+def test_every_filter_that_is_offered_works(client: Client, batch: SampleBatch, query: str) -> None:
+    assert client.get(f"/batches/{batch.pk}/?{query}").status_code == 200
+
+
+def test_the_csv_of_runs_cannot_be_mistaken_for_formulas(client: Client, batch: SampleBatch) -> None:
+    Run.objects.filter(failure_kind="diverged").update(failure_message="=HYPERLINK(1)")
+    response = client.get(f"/batches/{batch.pk}/runs.csv")
+    lines = list(csv.DictReader(b"".join(response).decode().splitlines()))
+    assert len(lines) == 6
+    assert lines[0]["final_error"] == "30"
+    assert lines[1]["failure_message"] == "'=HYPERLINK(1)"
+    assert response["Content-Disposition"] == f'attachment; filename="batch-{batch.pk}-runs.csv"'
+
+
+def test_a_draw_without_designs_shows_its_message(client: Client, batch: SampleBatch) -> None:
+    empty = rows.a_batch(batch.space, batch.regime, batch.created_by, size=3, seed=9, drawn=False)
+    claim = services.claim_draw()
+    assert claim is not None
+    services.fail_draw(claim=claim, message="Only 2 of 3 designs were found.", exhausted=True)
+    assert "Only 2 of 3 designs were found." in client.get(f"/batches/{empty.pk}/").content.decode()
+    assert "not drawn" in client.get("/").content.decode()
+
+
+def test_the_queue_shows_the_waiting_and_the_ended(client: Client, batch: SampleBatch) -> None:
+    text = client.get("/batches/").content.decode()
+    assert "Waiting and running: 1 batch" in text
+    services.cancel_batch(batch=batch, actor=batch.created_by)
+    text = client.get("/batches/").content.decode()
+    assert "Nothing is waiting" in text
+    assert "Ended: 1 of 1" in text
+
+
+def test_pages_take_a_bounded_number_of_statements(
+    client: Client, batch: SampleBatch, django_assert_max_num_queries: Any
+) -> None:
+    for seed in range(1, 6):
+        rows.a_batch(batch.space, batch.regime, batch.created_by, size=3, seed=seed)
+    with django_assert_max_num_queries(18):
+        assert client.get(f"/batches/{batch.pk}/").status_code == 200
+    with django_assert_max_num_queries(8):
+        assert client.get(f"/batches/{batch.pk}/progress/").status_code == 200
+    with django_assert_max_num_queries(9):
+        assert client.get("/batches/").status_code == 200
+    with django_assert_max_num_queries(16):
+        assert client.get("/").status_code == 200
+
+
+def test_home_begins_with_three_steps_and_creates_the_first_spaces_in_one_click() -> None:
+    team, user = rows.a_team("New", "new@example.org")
+    client = pages.client_of(user)
+    assert "From nothing to a first error EDF in three steps." in client.get("/").content.decode()
+    for _ in range(2):  # a second click adds nothing
+        assert client.post("/start/")["Location"] == "/spaces/"
+    assert sorted(Space.objects.filter(team=team).values_list("name", flat=True)) == ["AnyNetX-A", "RegNetX"]
+    assert Regime.objects.filter(team=team).count() == 1
+
+
+def test_home_shows_what_runs_what_failed_and_what_finished(client: Client, batch: SampleBatch) -> None:
+    text = client.get("/").content.decode()
+    assert "Running now: 1 batch" in text
+    assert "2 runs of RegNetX: 1 diverged and 1 timed out" in text
+    pages.finish(batch, [33.0, 34.0])
+    text = client.get("/").content.decode()
+    assert "Nothing is waiting and nothing is running." in text
+    assert "4 used, 2 failed" in text
+
+
+def test_workers_are_alive_or_silent_and_show_what_they_train(client: Client, batch: SampleBatch) -> None:
+    worker = rows.a_worker(host="gpu-7")
+    rows.claim(worker)
+    text = client.get("/workers/").content.decode()
+    assert "gpu-7" in text
+    assert "sample 4 of RegNetX" in text
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE webapp_worker SET last_seen = now() - interval '10 minutes' WHERE id = %s", [str(worker)]
+        )
+    assert "silent" in client.get("/workers/").content.decode()
+    assert "Worker gpu-7 cpu not heard of" in client.get("/").content.decode()
+    _, stranger = rows.a_team("Audio", "stranger@example.org")
+    text = pages.client_of(stranger).get("/workers/").content.decode()
+    assert "a run of another team" in text
+    assert "RegNetX" not in text
+    Worker.objects.all().delete()
+    assert "No worker has been heard of" in client.get("/workers/").content.decode()

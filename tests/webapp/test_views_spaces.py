@@ -1,0 +1,184 @@
+"""Pages of spaces: define, refine, change, preview."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from engine import presets
+from tests.webapp import pages, rows
+from webapp.models import Regime, Space, Team, User
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def team_and_owner() -> tuple[Team, User]:
+    return rows.a_team()
+
+
+@pytest.fixture
+def client(team_and_owner: tuple[Team, User]) -> Client:
+    return pages.client_of(team_and_owner[1])
+
+
+def fields(client: Client, url: str) -> dict[str, str]:
+    return pages.posted(client.get(url).content.decode())
+
+
+@pytest.mark.parametrize("preset", ["AnyNetX-A-small", "RegNetX-small", "ResNeXt-B", "AnyNetV-E"])
+def test_a_preset_is_saved_from_the_form_as_it_is(client: Client, preset: str) -> None:
+    sent = fields(client, f"/spaces/new/?preset={preset}")
+    response = client.post("/spaces/new/", sent)
+    space = Space.objects.get()
+    assert response["Location"] == f"/spaces/{space.pk}/"
+    assert space.name == preset
+    assert space.definition == presets.space(preset).to_json()
+
+
+def test_a_refinement_has_its_parent_its_insight_and_its_proof(
+    client: Client, team_and_owner: tuple[Team, User]
+) -> None:
+    parent = rows.a_space(*team_and_owner, name="C", preset="AnyNetX-C-small")
+    url = f"/spaces/{parent.pk}/refine/"
+    sent = fields(client, url) | {"name": "D", "note": "Widths increase.", "widths_non_decreasing": "on"}
+    assert client.post(url, sent).status_code == 302
+    child = Space.objects.get(name="D")
+    assert (child.parent, child.note) == (parent, "Widths increase.")
+    text = client.get(f"/spaces/{child.pk}/").content.decode()
+    assert "proven to lie inside it" in text
+    assert "+ widths non-decreasing" in text
+    assert "└" in client.get("/spaces/").content.decode()
+
+
+def test_a_child_that_is_no_subset_is_saved_and_says_what_lies_outside(
+    client: Client, team_and_owner: tuple[Team, User]
+) -> None:
+    parent = rows.a_space(*team_and_owner, name="A", preset="AnyNetX-A-small")
+    url = f"/spaces/{parent.pk}/refine/"
+    client.post(url, fields(client, url) | {"name": "wider", "widths_high": "512"})
+    text = client.get(f"/spaces/{Space.objects.get(name='wider').pk}/").content.decode()
+    assert "not proven to lie inside it" in text
+
+
+def test_a_range_read_off_a_plot_starts_the_refinement(client: Client, team_and_owner: tuple[Team, User]) -> None:
+    regnet = rows.a_space(*team_and_owner, name="R")
+    anynet = rows.a_space(*team_and_owner, name="A", preset="AnyNetX-A-small")
+    assert fields(client, f"/spaces/{regnet.pk}/refine/?narrow=w_m:2.2:2.5")["w_m_low"] == "2.2"
+    stage = fields(client, f"/spaces/{anynet.pk}/refine/?narrow=w_2:30:70")
+    assert (stage["widths_2_low"], stage["widths_2_high"], stage["widths_low"]) == ("32", "64", "8")
+    shared = fields(client, f"/spaces/{anynet.pk}/refine/?narrow=bottleneck_ratio:1:2")
+    assert shared["bottleneck_ratios_values"] == "1, 2"
+    for nonsense in ("w_m", "w_m:a:b", "w_m:nan:1", "made_up:1:2", "w_m:9:1", "d_9:1:2"):
+        assert client.get(f"/spaces/{regnet.pk}/refine/?narrow={nonsense}").status_code == 200
+
+
+def test_an_unused_space_can_be_changed_and_a_used_one_cannot(
+    client: Client, team_and_owner: tuple[Team, User]
+) -> None:
+    space = rows.a_space(*team_and_owner)
+    url = f"/spaces/{space.pk}/edit/"
+    sent = fields(client, url) | {"w_m_high": "2.5"}
+    assert client.post(url, sent).status_code == 302
+    space.refresh_from_db()
+    assert space.definition["w_m"]["high"] == 2.5
+    rows.a_batch(space, rows.a_regime(*team_and_owner), team_and_owner[1], size=2)
+    response = client.post(url, sent | {"w_m_high": "2.75"})
+    assert response.status_code == 200
+    assert "is fixed" in response.content.decode()
+
+
+def test_a_name_that_is_taken_is_said_at_the_name(client: Client, team_and_owner: tuple[Team, User]) -> None:
+    rows.a_space(*team_and_owner, name="Taken")
+    sent = fields(client, "/spaces/new/?preset=RegNetX-small") | {"name": "Taken"}
+    text = client.post("/spaces/new/", sent).content.decode()
+    assert "The name Taken is taken in this team." in text
+
+
+def test_errors_stand_at_their_inputs_and_nothing_is_saved(client: Client) -> None:
+    sent = fields(client, "/spaces/new/?preset=AnyNetX-A-small") | {"widths_high": "250"}
+    text = client.post("/spaces/new/", sent).content.decode()
+    assert 'id="id_widths_high_error"' in text
+    assert 'aria-describedby="id_widths_high_error"' in text
+    assert not Space.objects.exists()
+
+
+def test_fields_nobody_asked_for_are_ignored(client: Client, team_and_owner: tuple[Team, User]) -> None:
+    other, _ = rows.a_team("Audio", "other@example.org")
+    sent = fields(client, "/spaces/new/?preset=RegNetX-small")
+    client.post("/spaces/new/", sent | {"team": str(other.pk), "slot": "7", "is_staff": "1", "created_by": "1"})
+    space = Space.objects.get()
+    assert (space.team, space.slot) == (team_and_owner[0], 1)
+
+
+@pytest.mark.parametrize("query", ["family=made-up", "preset=made-up"])
+def test_a_start_that_does_not_exist_is_answered_by_400(client: Client, query: str) -> None:
+    assert client.get(f"/spaces/new/?{query}").status_code == 400
+
+
+def test_the_preview_shows_size_window_proof_and_pictures(client: Client, team_and_owner: tuple[Team, User]) -> None:
+    parent = rows.a_space(*team_and_owner, name="C", preset="AnyNetX-C-small")
+    rows.a_regime(*team_and_owner)
+    sent = fields(client, f"/spaces/{parent.pk}/refine/") | {"widths_non_decreasing": "on"}
+    response = client.post("/spaces/preview/", sent)
+    text = response.content.decode()
+    assert response.status_code == 200
+    assert f"exactly {presets.space('AnyNetX-D-small').size():,}" in text
+    for part in ("yes, proven", "In the window", "Shaded: the window", "+ widths non-decreasing", "data-plots"):
+        assert part in text
+    assert text.count('<svg class="thumb') == 6
+
+
+def test_the_preview_of_a_wrong_space_says_what_is_wrong_and_keeps_the_last_answer(client: Client) -> None:
+    sent = fields(client, "/spaces/new/?preset=RegNetX-small") | {"w_m_low": "9"}
+    response = client.post("/spaces/preview/", sent)
+    assert response.status_code == 200
+    assert response["HX-Retarget"] == "#live-problems"
+    assert "low must not be above high" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"w_0_low": "4000000000", "w_0_high": "4000000000"},
+        {"fewest_stages": "8", "most_stages": "8"},
+        {"w_a_step": "0.0000001"},
+        {"depth_low": "1", "depth_high": "1", "fewest_stages": "4", "most_stages": "4"},
+        {"w_m_low": "1.001", "w_m_high": "1.001", "w_m_step": "0.001"},
+        {"stem_width": "1000000000"},
+    ],
+)
+def test_the_preview_of_an_extreme_space_answers_in_words(
+    client: Client, team_and_owner: tuple[Team, User], changes: dict[str, str]
+) -> None:
+    rows.a_regime(*team_and_owner)
+    sent = fields(client, "/spaces/new/?preset=RegNetX-small")
+    assert client.post("/spaces/preview/", sent | changes).status_code == 200
+
+
+def test_a_window_no_design_meets_says_what_was_nearest(client: Client, team_and_owner: tuple[Team, User]) -> None:
+    rows.a_regime(*team_and_owner)
+    sent = fields(client, "/spaces/new/?preset=RegNetX") | {"regime": str(Regime.objects.get().pk)}
+    text = client.post("/spaces/preview/", sent).content.decode()
+    assert "too few" in text
+    assert "nearest flops" in text
+
+
+def test_without_javascript_the_preview_button_fills_the_page_and_saves_nothing(client: Client) -> None:
+    sent = fields(client, "/spaces/new/?preset=AnyNetX-A-small") | {"preview": "1", "stages": "5"}
+    text = client.post("/spaces/new/", sent).content.decode()
+    assert "Complexity of" in text
+    assert 'name="widths_5_law"' in text
+    assert not Space.objects.exists()
+
+
+def test_lists_and_pages_take_a_bounded_number_of_statements(
+    client: Client, team_and_owner: tuple[Team, User], django_assert_max_num_queries
+) -> None:
+    regime = rows.a_regime(*team_and_owner)
+    for name in ("A", "B", "C", "D"):
+        pages.trained(*team_and_owner, regime, name=name, preset="RegNetX-small", errors=[30.0, 31.0])
+    with django_assert_max_num_queries(7):
+        assert client.get("/spaces/").status_code == 200
+    with django_assert_max_num_queries(12):
+        assert client.get(f"/spaces/{Space.objects.get(name='A').pk}/").status_code == 200

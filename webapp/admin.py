@@ -1,0 +1,100 @@
+"""The administration site: every table, for looking and for repair; the product itself writes through the services."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm
+
+from webapp.models import Epoch, Event, Membership, Regime, Run, Sample, SampleBatch, Space, Team, User, Worker
+
+
+class UserCreationForm(AdminUserCreationForm):  # type: ignore[type-arg]  # generic in the stubs only
+    class Meta:
+        model = User
+        fields = ("email", "name")
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    add_form = UserCreationForm
+    list_display = ("email", "name", "is_staff", "is_active", "last_login")
+    search_fields: ClassVar[Any] = ("email", "name")
+    ordering: ClassVar[Any] = ("email",)
+    fieldsets: ClassVar[Any] = (
+        (None, {"fields": ("email", "password", "name")}),
+        ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )
+    add_fieldsets: Any = (
+        (None, {"classes": ("wide",), "fields": ("email", "name", "usable_password", "password1", "password2")}),
+    )
+
+
+class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
+    model = Membership
+    extra = 0
+    autocomplete_fields = ("user",)
+
+
+TABLES: dict[type[Any], dict[str, Any]] = {
+    Team: {"list_display": ("name", "created_at"), "search_fields": ("name",), "inlines": (MembershipInline,)},
+    Membership: {
+        "list_display": ("user", "team", "role"),
+        "list_filter": ("role",),
+        "list_select_related": ("user", "team"),
+    },
+    Space: {
+        "list_display": ("name", "team", "family", "parent", "slot", "created_at"),
+        "list_filter": ("family",),
+        "list_select_related": ("team", "parent"),
+        "search_fields": ("name",),
+        "raw_id_fields": ("parent", "created_by", "team"),
+    },
+    Regime: {
+        "list_display": ("name", "team", "data_set", "created_at"),
+        "list_filter": ("data_set",),
+        "list_select_related": ("team",),
+        "search_fields": ("name",),
+        "raw_id_fields": ("created_by", "team"),
+    },
+    SampleBatch: {
+        "list_display": ("id", "space", "regime", "size", "seed", "state", "paused", "priority", "created_at"),
+        "list_filter": ("state", "paused"),
+        "list_select_related": ("space", "regime"),
+        "raw_id_fields": ("space", "regime", "created_by"),
+    },
+    Sample: {
+        "list_display": ("id", "batch", "position", "flops", "params", "acts", "error", "best_error"),
+        "list_select_related": ("batch__space",),
+        "raw_id_fields": ("batch",),
+        "show_full_result_count": False,
+    },
+    Run: {
+        "list_display": ("id", "batch", "position", "replicate", "state", "attempt", "final_error", "failure_kind"),
+        "list_filter": ("state", "failure_kind"),
+        "list_select_related": ("batch__space",),
+        "raw_id_fields": ("sample", "batch", "worker"),
+        "show_full_result_count": False,
+    },
+    Epoch: {
+        "list_display": ("run_id", "attempt", "number", "train_loss", "train_error", "test_error", "seconds"),
+        "raw_id_fields": ("run",),
+        "show_full_result_count": False,
+    },
+    Worker: {
+        "list_display": ("host", "device", "slot", "device_kind", "started_at", "last_seen", "ended_at"),
+        "list_filter": ("device_kind",),
+        "search_fields": ("host",),
+    },
+    Event: {
+        "list_display": ("at", "team", "actor", "verb", "subject"),
+        "list_select_related": ("team", "actor"),
+        "raw_id_fields": ("actor", "team"),
+        "show_full_result_count": False,
+    },
+}
+for model, options in TABLES.items():
+    admin.site.register(model, admin.ModelAdmin, **options)

@@ -1,0 +1,176 @@
+"""The live preview of a space: what it holds, whether it lies inside its parent, what it costs under a regime.
+
+Everything here is bounded in candidates and in time, because it answers while somebody types.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from engine.designs import Design
+from engine.errors import EngineError, SamplingExhausted
+from engine.proofs import Answer
+from engine.regimes import Regime as EngineRegime
+from engine.sampling import Draw, Window, draw_designs
+from engine.spaces import AnyNetSpace, RegNetSpace, space_from_json
+from webapp import plots
+from webapp.figures import Figure, Table, text_columns
+from webapp.plots import FloatArray
+from webapp.samples import per_block
+from webapp.wording import percent, significant
+
+SEED = 0
+SPREAD_SIZE = 400  # designs whose complexity is shown, whatever the window
+WINDOW_SIZE = 50  # designs drawn within the window, for its acceptance
+EXAMPLES = 6
+MOST_CANDIDATES = 20_000
+MOST_SECONDS = 1.0
+SHOWN_QUANTILE = 0.95
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+@dataclass(frozen=True)
+class Example:
+    widths: list[int]
+    depths: str
+    stage_widths: str
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What is known of a space before anything is trained.
+
+    ``window_problem`` says why too few designs were found within the window; ``spread_problem`` the same without one.
+    """
+
+    size: int
+    parent_size: int | None
+    inside: Answer | None
+    spread: Draw | None
+    spread_problem: str
+    window: Draw | None
+    window_problem: str
+    examples: list[Example]
+    top: int
+    blocks: int
+    figures: list[Figure]
+    slot: int
+
+    @property
+    def in_window(self) -> float | None:
+        """About how many parameter vectors lie in the window."""
+        return None if self.window is None else self.window.estimated_size
+
+    @property
+    def times_fewer(self) -> float | None:
+        return self.parent_size / self.size if self.parent_size and self.size else None
+
+
+def preview(
+    space: AnyNetSpace | RegNetSpace,
+    *,
+    parent: AnyNetSpace | RegNetSpace | None,
+    regime: EngineRegime | None,
+    slot: int,
+) -> Preview:
+    """The preview of a space, against its parent and under a regime where there are these."""
+    spread, spread_problem = _draw(space, regime, Window(), SPREAD_SIZE)
+    window: tuple[Draw | None, str] = (None, "")
+    if regime is not None and regime.window != Window():
+        window = _draw(space, regime, regime.window, WINDOW_SIZE)
+    shown = window[0] or spread
+    examples = [_example(design) for design in (shown.designs[:EXAMPLES] if shown else [])]
+    return Preview(
+        size=exact_size(space),
+        parent_size=exact_size(parent) if parent is not None else None,
+        inside=space.is_subset_of(parent) if parent is not None else None,
+        spread=spread,
+        spread_problem=spread_problem,
+        window=window[0],
+        window_problem=window[1],
+        examples=examples,
+        top=max((max(example.widths) for example in examples), default=1),
+        blocks=max((len(example.widths) for example in examples), default=1),
+        figures=_histograms(spread, regime, slot) if spread else [],
+        slot=slot,
+    )
+
+
+def exact_size(space: AnyNetSpace | RegNetSpace) -> int:
+    """`space.size()`, remembered: a RegNet space takes a moment to count."""
+    return _size(json.dumps(space.to_json(), sort_keys=True))
+
+
+@lru_cache(maxsize=512)
+def _size(definition: str) -> int:
+    return space_from_json(json.loads(definition)).size()
+
+
+def _draw(
+    space: AnyNetSpace | RegNetSpace, regime: EngineRegime | None, window: Window, size: int
+) -> tuple[Draw | None, str]:
+    """A bounded draw, or the sentence that says why there is none."""
+    images: dict[str, Any] = {"resolution": 224, "in_channels": 3, "num_classes": 1000}
+    if regime is not None:
+        images = {name: getattr(regime, name) for name in images}
+    try:
+        limits: dict[str, Any] = {"max_candidates": MOST_CANDIDATES, "max_seconds": MOST_SECONDS}
+        return draw_designs(space, size=size, seed=SEED, window=window, **images, **limits), ""
+    except SamplingExhausted as error:
+        return None, str(error)
+    except EngineError as error:
+        return None, f"No design can be drawn: {error}"
+
+
+def _example(design: Design) -> Example:
+    anynet = design.to_anynet()
+    widths = per_block(anynet.stage_depths, anynet.stage_widths)
+    return Example(widths, " ".join(map(str, anynet.stage_depths)), " ".join(map(str, anynet.stage_widths)))
+
+
+def _histograms(spread: Draw, regime: EngineRegime | None, slot: int) -> list[Figure]:
+    return [
+        _histogram(
+            name, getattr(spread, name).astype(np.float64), getattr(regime.window, name) if regime else None, slot
+        )
+        for name in ("flops", "params", "acts")
+    ]
+
+
+def _histogram(name: str, counts: FloatArray, limits: Any, slot: int) -> Figure:
+    scale, unit = (1e9, "G") if float(np.median(counts)) >= 1e9 else (1e6, "M")
+    low, high = limits or (None, None)
+    end = max(float(np.quantile(counts, SHOWN_QUANTILE)), *(bound for bound in (low, high) if bound is not None), 1)
+    shown = counts[counts <= end] / scale
+    window = None
+    if limits is not None:
+        window = (low / scale if low is not None else None, high / scale if high is not None else None)
+    return Figure(
+        element=f"spread-{name}",
+        plot=plots.histogram_figure(shown, label=f"{name} ({unit})", slot=slot, window=window),
+        caption=_histogram_caption(len(counts) - len(shown), len(counts), window, unit),
+        table=_quantile_table(name, counts / scale, unit),
+        title=name,
+    )
+
+
+def _histogram_caption(beyond: int, n: int, window: Any, unit: str) -> str:
+    said = "No limit in this regime."
+    if window is not None:
+        low, high = (significant(bound) if bound is not None else None for bound in window)
+        limits = f"{low} to {high}" if low and high else f"from {low}" if low else f"up to {high}"
+        said = f"Shaded: the window, {limits} {unit}."
+    return f"{said} The top {percent(beyond / n, 0)} are off the axis." if beyond else said
+
+
+def _quantile_table(name: str, values: FloatArray, unit: str) -> Table:
+    rows: Sequence[Sequence[str]] = [
+        [percent(share, 0), significant(float(np.quantile(values, share)))] for share in QUANTILES
+    ]
+    return Table(f"Quantiles of {name}", text_columns("Quantile", f"{name} ({unit})"), rows)

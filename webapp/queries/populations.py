@@ -1,0 +1,181 @@
+"""Populations: the finished samples of one space under one regime as columns, read without building objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from django.db import connection
+
+from engine.population import Population
+from engine.spaces import space_from_json
+from webapp.models import Regime, SampleBatch, Space, Team
+
+ErrorChoice = Literal["final", "best"]
+ERROR_COLUMNS: Mapping[str, str] = {"final": "error", "best": "best_error"}
+SAMPLE_ID = "sample_id"
+COMPLEXITIES = ("flops", "params", "acts")
+# More rows than this are not read into one page; the newest batches beyond it are left out and counted as ahead.
+LARGEST_POPULATION = 200_000
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedPopulation:
+    """What has been trained of one space under one regime.
+
+    Attributes
+    ----------
+    population : Population
+        The finished prefix of each batch, in draw order; column ``sample_id`` beside parameters and complexity.
+    ahead : ndarray
+        Errors (percent) of samples that finished beyond the prefix of their batch: shown pale, never used.
+    cancelled : int
+        Samples that will not be trained because somebody cancelled them.
+    """
+
+    population: Population
+    ahead: npt.NDArray[np.float64]
+    cancelled: int = 0
+
+    @property
+    def pending(self) -> int:
+        return self.population.pending
+
+
+# The frontier of a batch is the first position that has not ended, or was cancelled: only what lies before it is an
+# unbiased sample, because cheap networks finish first. A batch that is not drawn yet is all to come.
+COUNTS = """
+WITH frontier AS (
+    SELECT batch.id, batch.size, batch.state,
+        (SELECT min(run.position) FROM webapp_run run
+         WHERE run.batch_id = batch.id AND run.state IN ('queued', 'running', 'cancelled')) AS position
+    FROM webapp_samplebatch batch
+    WHERE batch.space_id = %(space)s AND batch.regime_id = %(regime)s
+        AND (%(batch)s::bigint IS NULL OR batch.id = %(batch)s)
+)
+SELECT
+    (SELECT count(*) FROM webapp_sample sample JOIN frontier ON frontier.id = sample.batch_id
+     WHERE sample.error IS NULL AND sample.position < coalesce(frontier.position, 2147483647)),
+    (SELECT count(DISTINCT run.sample_id) FROM webapp_run run JOIN frontier ON frontier.id = run.batch_id
+     WHERE run.state IN ('queued', 'running')),
+    (SELECT count(DISTINCT run.sample_id) FROM webapp_run run JOIN frontier ON frontier.id = run.batch_id
+     WHERE run.state = 'cancelled'),
+    (SELECT coalesce(sum(size - (SELECT count(*) FROM webapp_sample WHERE batch_id = frontier.id)), 0)
+     FROM frontier WHERE state IN ('requested', 'drawing'))
+"""
+
+COLUMNS = """
+WITH frontier AS (
+    SELECT batch.id,
+        (SELECT min(run.position) FROM webapp_run run
+         WHERE run.batch_id = batch.id AND run.state IN ('queued', 'running', 'cancelled')) AS position
+    FROM webapp_samplebatch batch
+    WHERE batch.space_id = %(space)s AND batch.regime_id = %(regime)s
+        AND (%(batch)s::bigint IS NULL OR batch.id = %(batch)s)
+)
+SELECT sample.position < coalesce(frontier.position, 2147483647), sample.id::float8, sample.{error},
+    sample.flops::float8, sample.params::float8, sample.acts::float8{parameters}
+FROM webapp_sample sample JOIN frontier ON frontier.id = sample.batch_id
+WHERE sample.error IS NOT NULL
+ORDER BY sample.batch_id, sample.position
+LIMIT %(limit)s
+"""
+
+
+def load_population(*, space: Space, regime: Regime, error: ErrorChoice = "final") -> Population:
+    """The population of a space under a regime: parameters as drawn, complexity, error, with the sample's id.
+
+    While a batch runs only its finished prefix counts (docs/statistics.md); ``pending`` says how many are to come.
+    """
+    return load_trained(space=space, regime=regime, error=error).population
+
+
+def load_trained(
+    *, space: Space, regime: Regime, error: ErrorChoice = "final", batch: SampleBatch | None = None,
+    parameters: bool = True,
+) -> TrainedPopulation:  # fmt: skip
+    """The population, or one batch's part of it, with what the prefix rule leaves out; parameters on demand."""
+    paths = space_from_json(space.definition).parameter_paths() if parameters else {}
+    values: dict[str, Any] = {
+        "space": space.pk,
+        "regime": regime.pk,
+        "batch": batch.pk if batch else None,
+        "limit": LARGEST_POPULATION,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(COUNTS, values)
+        failed, pending, cancelled, undrawn = (int(count) for count in cursor.fetchone())
+        cursor.execute(*_columns_statement(paths, error, values))
+        rows = cursor.fetchall()
+    table = np.array(rows, dtype=np.float64).reshape(len(rows), 6 + len(paths))
+    used = table[:, 0] == 1
+    names = [SAMPLE_ID, "error", *COMPLEXITIES, *paths]
+    columns = {name: table[used, k] for k, name in enumerate(names, start=1)}
+    ordered = {name: columns[name] for name in [*paths, *COMPLEXITIES, "error", SAMPLE_ID]}
+    population = Population.from_columns(ordered, failed=failed, pending=pending + undrawn)
+    return TrainedPopulation(population, ahead=table[~used, 2], cancelled=cancelled)
+
+
+def _columns_statement(
+    paths: Mapping[str, Sequence[str | int]], error: ErrorChoice, values: Mapping[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """The statement with one extracted column a parameter; paths travel as arguments, never as SQL."""
+    parameters = "".join(f", (sample.drawn #>> %(path{k})s)::float8" for k in range(len(paths)))
+    statement = COLUMNS.format(error=ERROR_COLUMNS[error], parameters=parameters)
+    arguments = {f"path{k}": [str(step) for step in path] for k, path in enumerate(paths.values())}
+    return statement, {**values, **arguments}
+
+
+@dataclass(frozen=True)
+class PopulationSummary:
+    """One line about a population: enough for lists, never for a finding."""
+
+    space_id: int
+    regime_id: int
+    regime_name: str
+    batches: int
+    designs: int
+    trained: int
+    mean_error: float | None
+    pending: int
+    failed: int
+
+
+SUMMARIES = """
+SELECT batch.space_id, regime.id, regime.name, count(*)::int, sum(batch.size)::int,
+    sum(sample.trained)::int, (sum(sample.total) / nullif(sum(sample.trained), 0))::float8,
+    sum(run.pending + CASE WHEN batch.state IN ('requested', 'drawing') THEN batch.size - sample.drawn ELSE 0 END)::int,
+    sum(run.failed)::int
+FROM webapp_samplebatch batch
+JOIN webapp_space space ON space.id = batch.space_id
+JOIN webapp_regime regime ON regime.id = batch.regime_id
+CROSS JOIN LATERAL (
+    SELECT count(*) AS drawn, count(error) AS trained, coalesce(sum(error), 0) AS total
+    FROM webapp_sample WHERE batch_id = batch.id
+) AS sample
+CROSS JOIN LATERAL (
+    SELECT count(DISTINCT sample_id) FILTER (WHERE state IN ('queued', 'running')) AS pending,
+           count(DISTINCT sample_id) FILTER (WHERE state = 'failed') AS failed
+    FROM webapp_run WHERE batch_id = batch.id
+) AS run
+WHERE space.team_id = %(team)s AND (%(space)s::bigint IS NULL OR space.id = %(space)s)
+    AND (%(regime)s::bigint IS NULL OR regime.id = %(regime)s)
+GROUP BY batch.space_id, regime.id, regime.name
+ORDER BY batch.space_id, regime.name, regime.id
+"""
+
+
+def population_summaries(
+    team: Team, *, space: Space | None = None, regime: Regime | None = None
+) -> list[PopulationSummary]:
+    """Every pair of space and regime of the team that has a batch, in one statement.
+
+    ``mean_error`` (percent) is over all finished samples, so it is shown only where nothing is pending.
+    """
+    values = {"team": team.pk, "space": space.pk if space else None, "regime": regime.pk if regime else None}
+    with connection.cursor() as cursor:
+        cursor.execute(SUMMARIES, values)
+        return [PopulationSummary(*row) for row in cursor.fetchall()]

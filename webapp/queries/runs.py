@@ -1,0 +1,107 @@
+"""Runs of a batch, page by page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Case, F, IntegerField, Max, Min, QuerySet, Value, When
+from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
+
+from webapp.models import Epoch, Run, RunState, SampleBatch
+
+PAGE = 50
+STATE_ORDER = [RunState.RUNNING, RunState.FAILED, RunState.DONE, RunState.QUEUED, RunState.CANCELLED]
+
+
+@dataclass(frozen=True)
+class RunLine:
+    run: Run
+    epochs: int
+    ahead: bool
+
+    @property
+    def depths(self) -> str:
+        return " ".join(map(str, self.run.sample.design["stage_depths"]))
+
+    @property
+    def widths(self) -> str:
+        return " ".join(map(str, self.run.sample.design["stage_widths"]))
+
+    @property
+    def state_class(self) -> str:
+        return "waiting" if self.run.state == RunState.QUEUED else self.run.state
+
+    @property
+    def minutes(self) -> float | None:
+        if self.run.started_at is None:
+            return None
+        until: datetime = self.run.ended_at or timezone.now()
+        return max(0.0, (until - self.run.started_at).total_seconds()) / 60
+
+
+@dataclass(frozen=True)
+class RunPage:
+    lines: list[RunLine]
+    first: int
+    last: int
+    total: int
+    number: int
+
+    @property
+    def previous(self) -> int | None:
+        return self.number - 1 if self.number > 1 else None
+
+    @property
+    def next(self) -> int | None:
+        return self.number + 1 if self.last < self.total else None
+
+
+def run_page(batch: SampleBatch, *, state: str = "", sort: str = "state", page: int = 1) -> RunPage:
+    """Fifty runs of a batch. ``sort``: state, sample, error (lowest first) or time (longest first)."""
+    runs = _sorted(Run.objects.filter(batch=batch), sort)
+    if state:
+        runs = runs.filter(state=state)
+    total = runs.count()
+    number = min(max(1, page), max(1, -(-total // PAGE)))
+    start = (number - 1) * PAGE
+    rows = list(runs.select_related("sample", "worker")[start : start + PAGE])
+    lines = _lines(batch, rows)
+    return RunPage(lines, start + 1 if rows else 0, start + len(rows), total, number)
+
+
+def _lines(batch: SampleBatch, rows: list[Run]) -> list[RunLine]:
+    epochs = dict(
+        Epoch.objects.filter(run__in=rows, attempt=F("run__attempt")).values_list("run").annotate(Max("number"))
+    )
+    unfinished = [RunState.QUEUED, RunState.RUNNING, RunState.CANCELLED]
+    frontier = Run.objects.filter(batch=batch, state__in=unfinished).aggregate(Min("position"))["position__min"]
+    return [
+        RunLine(
+            run, epochs.get(run.pk, 0), run.state == RunState.DONE and frontier is not None and run.position > frontier
+        )
+        for run in rows
+    ]
+
+
+def _sorted(runs: QuerySet[Run], sort: str) -> QuerySet[Run]:
+    if sort == "sample":
+        return runs.order_by("position", "replicate")
+    if sort == "error":
+        return runs.order_by(F("final_error").asc(nulls_last=True), "position", "replicate")
+    if sort == "time":
+        lasted = Coalesce(F("ended_at"), Now()) - F("started_at")
+        return runs.annotate(lasted=lasted).order_by(F("lasted").desc(nulls_last=True), "position", "replicate")
+    whens = [When(state=state, then=Value(place)) for place, state in enumerate(STATE_ORDER)]
+    place = Case(*whens, output_field=IntegerField())
+    return runs.annotate(place=place).order_by("place", "-position", "replicate")
+
+
+def count_cancelled(batch: SampleBatch) -> int:
+    return Run.objects.filter(batch=batch, state=RunState.CANCELLED).count()
+
+
+def iterate_runs(batch: SampleBatch) -> QuerySet[Run]:
+    """Every run of a batch in draw order, for an export."""
+    return Run.objects.filter(batch=batch).select_related("sample").order_by("position", "replicate")

@@ -1,0 +1,91 @@
+"""Spaces and regimes of a team, as their lists and pages show them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db.models import Count, Max, QuerySet
+
+from webapp.models import Regime, Space, Team
+from webapp.queries.populations import PopulationSummary, population_summaries
+
+
+@dataclass(frozen=True)
+class SpaceLine:
+    """A space in the lineage: how deep it stands below its oldest ancestor, and what was trained of it."""
+
+    space: Space
+    level: int
+    populations: tuple[PopulationSummary, ...]
+
+    @property
+    def trained(self) -> int:
+        return sum(line.trained for line in self.populations)
+
+    @property
+    def analysis_query(self) -> str:
+        """What chooses its populations in the address of an analysis."""
+        return "&".join(f"p={line.space_id}-{line.regime_id}" for line in self.populations if line.trained)
+
+    @property
+    def only(self) -> PopulationSummary | None:
+        """Its population where there is one regime and nothing to come: the one whose mean may stand alone."""
+        return self.populations[0] if len(self.populations) == 1 and not self.populations[0].pending else None
+
+
+def space_lines(team: Team) -> list[SpaceLine]:
+    """All spaces of the team, each child below its parent."""
+    spaces = list(Space.objects.filter(team=team).order_by("name"))
+    populations: dict[int, list[PopulationSummary]] = {}
+    for line in population_summaries(team):
+        populations.setdefault(line.space_id, []).append(line)
+    return [SpaceLine(space, level, tuple(populations.get(space.pk, ()))) for space, level in _by_lineage(spaces)]
+
+
+def _by_lineage(spaces: list[Space]) -> Iterator[tuple[Space, int]]:
+    children: dict[int | None, list[Space]] = {}
+    known = {space.pk for space in spaces}
+    for space in spaces:
+        children.setdefault(space.parent_id if space.parent_id in known else None, []).append(space)
+    waiting = [(space, 0) for space in reversed(children.get(None, []))]
+    while waiting:
+        space, level = waiting.pop()
+        yield space, level
+        waiting += [(child, level + 1) for child in reversed(children.get(space.pk, []))]
+
+
+@dataclass(frozen=True)
+class MethodFacts:
+    """What the step bar of a space says: its newest batch, and what is trained under which regime."""
+
+    latest_batch_id: int | None
+    populations: tuple[PopulationSummary, ...]
+
+    @property
+    def trained(self) -> int:
+        return sum(line.trained for line in self.populations)
+
+    @property
+    def failed(self) -> int:
+        return sum(line.failed for line in self.populations)
+
+    @property
+    def pending(self) -> int:
+        return sum(line.pending for line in self.populations)
+
+
+def method_facts(space: Space) -> MethodFacts:
+    latest = space.batches.aggregate(latest=Max("id"))["latest"]
+    populations = population_summaries(space.team, space=space) if latest else []
+    return MethodFacts(latest, tuple(populations))
+
+
+def team_regimes(team: Team) -> QuerySet[Regime]:
+    """The team's regimes with the number of batches under each, the most used first."""
+    return (
+        Regime.objects.filter(team=team)
+        .select_related("created_by")
+        .annotate(batch_count=Count("batches"))
+        .order_by("-batch_count", "name")
+    )

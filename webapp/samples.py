@@ -1,0 +1,208 @@
+"""One sample: its design in words, code and pictures, and its place among the others of its population."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from engine.designs import AnyNetDesign, Design, RegNetDesign
+from engine.errors import InvalidDesign
+from engine.linear_fit import LinearFit, fit_error, fit_quantized_linear
+from webapp import plots
+from webapp.figures import Figure, LegendEntry, Table, text_columns
+from webapp.models import Epoch, Run, Sample
+from webapp.queries import COMPLEXITIES, TrainedPopulation
+from webapp.wording import NBSP, compact, counted, fixed, joined
+
+LINE_WIDTH = 54  # characters, so that nothing is cut beside the tables
+
+
+@dataclass(frozen=True)
+class CostLine:
+    """A complexity of the sample: exact, and the share (0 to 1) of the population with less."""
+
+    name: str
+    count: int
+    share_below: float | None
+
+
+@dataclass(frozen=True)
+class Rank:
+    """Place of the sample's error in its population, 1 for the lowest; ties share a rank."""
+
+    rank: int
+    n: int
+
+
+def rank_of(sample: Sample, trained: TrainedPopulation) -> Rank | None:
+    """None for a sample that has no error, or is not among those used yet."""
+    population = trained.population
+    if sample.error is None or sample.pk not in population["sample_id"]:
+        return None
+    return Rank(int((population.errors < sample.error).sum()) + 1, population.n)
+
+
+def cost_lines(sample: Sample, trained: TrainedPopulation) -> list[CostLine]:
+    lines = []
+    for name in COMPLEXITIES:
+        count = getattr(sample, name)
+        column = trained.population[name]
+        lines.append(CostLine(name, count, float(np.mean(column < count)) if len(column) else None))
+    return lines
+
+
+def parameter_words(design: Design) -> list[tuple[str, str]]:
+    """The parameters as drawn, name and value."""
+    shown: list[tuple[str, str]] = []
+    for item in fields(design):
+        value = getattr(design, item.name)
+        if value != () and item.name not in {"stem", "stem_width", "block", "stage_strides", "stage_stride"}:
+            shown.append((item.name, _value_words(value)))
+    return shown
+
+
+def _value_words(value: object) -> str:
+    if isinstance(value, tuple):
+        return " ".join(compact(entry) for entry in value)
+    return compact(value) if isinstance(value, int | float) else str(value)
+
+
+def code_of(design: Design, *, in_channels: int, num_classes: int) -> str:
+    """A program of this engine that builds the network."""
+    name = type(design).__name__
+    arguments = [f"{item.name}={_literal(getattr(design, item.name))}," for item in fields(design)]
+    lines: list[str] = []
+    for argument in arguments:
+        if lines and len(lines[-1]) + len(argument) + 1 <= LINE_WIDTH:
+            lines[-1] += f" {argument}"
+        else:
+            lines.append(f"    {argument}")
+    return "\n".join(
+        [
+            f"from engine.designs import {name}",
+            "from engine.networks import build_network",
+            "",
+            f"design = {name}(",
+            *lines,
+            ")",
+            "network = build_network(",
+            f"    design, in_channels={in_channels}, num_classes={num_classes}",
+            ")",
+        ]
+    )
+
+
+def _literal(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def linear_fit_of(drawn: Design, anynet: AnyNetDesign) -> LinearFit | None:
+    """The quantised linear function through the widths: a RegNet's own, else the closest; None where there is none."""
+    if isinstance(drawn, RegNetDesign):
+        own: dict[str, Any] = {"w_0": drawn.w_0, "w_a": drawn.w_a, "w_m": drawn.w_m}
+        stages = drawn.as_generated()
+        error = fit_error(anynet, **own)
+        return LinearFit(
+            depth=drawn.depth, error=error, stage_depths=stages.stage_depths, stage_widths=stages.stage_widths, **own
+        )
+    try:
+        return fit_quantized_linear(anynet)
+    except InvalidDesign:
+        return None
+
+
+def per_block(depths: Sequence[int], widths: Sequence[int]) -> list[int]:
+    return [width for depth, width in zip(depths, widths, strict=True) for _ in range(depth)]
+
+
+def stage_shown(drawn: Design, anynet: AnyNetDesign, *, slot: int) -> Figure:
+    """Width of each block with the quantised linear fit through them."""
+    fit = linear_fit_of(drawn, anynet)
+    columns = text_columns("Stage", "Depth d_i", "Width w_i", "group_width", "b", "stride")
+    rows = [
+        [str(k + 1), str(d), f"{w:,}", str(g), compact(b), str(s)]
+        for k, (d, w, g, b, s) in enumerate(
+            zip(
+                anynet.stage_depths,
+                anynet.stage_widths,
+                anynet.group_widths,
+                anynet.bottleneck_ratios,
+                anynet.stage_strides,
+                strict=True,
+            )
+        )
+    ]
+    widths = per_block(anynet.stage_depths, anynet.stage_widths)
+    plot = plots.stage_figure(widths, slot=slot, **_fit_lines(fit))
+    return Figure("stages", plot, _fit_caption(fit), Table("Stages", columns, rows), size="mid")
+
+
+def _fit_lines(fit: LinearFit | None) -> dict[str, Any]:
+    if fit is None:
+        return {}
+    return {"fitted": per_block(fit.stage_depths, fit.stage_widths), "linear": (fit.w_0, fit.w_a)}
+
+
+def _fit_caption(fit: LinearFit | None) -> str:
+    bars = "Bars: width of each block, after group compatibility."
+    if fit is None:
+        return f"{bars} No quantised linear fit has as many stages."
+    meets = "meets every block" if fit.error < 5e-4 else "follows the blocks"
+    return (
+        f"The quantised linear fit, w_0 {compact(fit.w_0)}, w_a {compact(fit.w_a)}, w_m {compact(fit.w_m)}, {meets} "
+        f"(e_fit {fixed(fit.error, 3)}): the line in steps. {bars} Dashed: w_0 + w_a j, before quantising."
+    )
+
+
+def learning_shown(runs: Sequence[Run], epochs: Sequence[Epoch], *, slot: int) -> Figure | None:
+    """Test error after each epoch of the last attempt of each run; None before the first epoch."""
+    curves: dict[int, list[float]] = {}
+    for epoch in epochs:
+        curves.setdefault(epoch.run_id, []).append(epoch.test_error)
+    drawn = [run for run in runs if run.pk in curves]
+    if not drawn:
+        return None
+    keys = {run.pk: f"run-{run.replicate + 1}" for run in drawn}
+    longest = max(len(curve) for curve in curves.values())
+    columns = text_columns("Epoch", *(f"Run {run.replicate + 1} (%)" for run in drawn))
+    rows = [[str(k + 1), *(_entry(curves[run.pk], k) for run in drawn)] for k in range(longest)]
+    last = joined([f"{fixed(curves[run.pk][-1])}{NBSP}%" for run in drawn])
+    return Figure(
+        "learning",
+        plots.learning_curve_figure({keys[run.pk]: curves[run.pk] for run in drawn}, slot=slot),
+        f"Test error of {counted(len(drawn), 'run')} after the last epoch so far ({longest}): {last}.",
+        Table("Learning curves", columns, rows),
+        size="mid",
+        legend=[
+            LegendEntry(keys[run.pk], slot, f"Run {run.replicate + 1}", "", dash=number % 7 + 1)
+            for number, run in enumerate(drawn)
+        ],
+    )
+
+
+def _entry(curve: Sequence[float], k: int) -> str:
+    return fixed(curve[k]) if k < len(curve) else "–"
+
+
+def finding_of(sample: Sample, runs: Sequence[Run], rank: Rank | None) -> str:
+    """The sentence at the top of the page."""
+    space = sample.batch.space.name
+    if sample.error is None:
+        return f"Sample {sample.position} of {space} has no error{_why(runs)}."
+    said = f"Sample {sample.position} has an error of {fixed(sample.error)}{NBSP}%"
+    if rank is not None:
+        said += f", rank {rank.rank} of {rank.n} in {space}"
+    if len(runs) > 1 and sample.error_std is not None:
+        said += f"; the standard deviation of its {len(runs)} runs is {fixed(sample.error_std, 2)}{NBSP}%"
+    return said + "."
+
+
+def _why(runs: Sequence[Run]) -> str:
+    failed = [run.get_failure_kind_display() for run in runs if run.failure_kind]
+    if failed:
+        return f": {counted(len(failed), 'run')} failed ({joined(sorted(set(failed)))})"
+    states = sorted({run.get_state_display() for run in runs})
+    return f" yet: its {'run is' if len(runs) == 1 else 'runs are'} {joined(states)}"

@@ -1,0 +1,131 @@
+"""A space in words: its laws and rules, and what it changed from its parent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.laws import Law
+from engine.spaces import AnyNetSpace, RegNetSpace
+from webapp.wording import compact, counted
+
+LAW_WORDS = {
+    "uniform": "uniform",
+    "log_uniform": "log-uniform",
+    "power_of_two": "powers of two",
+    "power_of_two_or_log_uniform": "powers of two, log-uniform from the step on",
+    "choice": "choice",
+    "normal": "normal",
+    "log_normal": "log-normal",
+}
+RULE_WORDS = {
+    "shared_bottleneck_ratio": "one b for all stages",
+    "shared_group_width": "one g for all stages",
+    "widths_non_decreasing": "widths non-decreasing",
+    "depths_non_decreasing": "depths non-decreasing",
+}
+ANYNET_LAWS = {
+    "depths": ("Depth", "d_i"),
+    "widths": ("Width", "w_i"),
+    "bottleneck_ratios": ("Bottleneck ratio", "b_i"),
+    "group_widths": ("Group width", "g_i"),
+    "groups": ("Number of groups", "groups_i"),
+}
+REGNET_LAWS = {
+    "depth": ("Depth", "depth"),
+    "w_0": ("Initial width", "w_0"),
+    "w_a": ("Slope", "w_a"),
+    "w_m": ("Width multiplier", "w_m"),
+    "bottleneck_ratio": ("Bottleneck ratio", "b"),
+    "group_width": ("Group width", "g"),
+}
+
+
+@dataclass(frozen=True)
+class LawLine:
+    word: str
+    symbol: str
+    law: str
+    values: int
+
+
+@dataclass(frozen=True)
+class Description:
+    trunk: list[tuple[str, str]]
+    laws: list[LawLine]
+    rules: list[str]
+
+
+def law_words(law: Law) -> str:
+    if law.kind == "choice":
+        listed = ", ".join(compact(value) for value in law.listed)
+        weights = f", weights {', '.join(compact(weight) for weight in law.weights)}" if law.weights else ""
+        return f"choice of {listed}{weights}"
+    step = f", step {compact(law.step)}" if law.step is not None else ""
+    return f"{LAW_WORDS[law.kind]}, {compact(law.low or 0)} to {compact(law.high or 0)}{step}"
+
+
+def describe(space: AnyNetSpace | RegNetSpace) -> Description:
+    """Everything that fixes the space, in the words of its form."""
+    trunk = [
+        ("stem", f"{space.stem} {space.stem_width}"),
+        ("block", space.block),
+        ("se_ratio", compact(space.se_ratio)),
+        ("head_width", compact(space.head_width)),
+    ]
+    if isinstance(space, RegNetSpace):
+        return Description(trunk, _regnet_laws(space), _regnet_rules(space))
+    trunk += [("stages", str(space.stages)), ("stage_strides", " ".join(map(str, space.stage_strides)))]
+    return Description(trunk, _anynet_laws(space), [RULE_WORDS[rule] for rule in space.rules])
+
+
+def _anynet_laws(space: AnyNetSpace) -> list[LawLine]:
+    lines = []
+    for name, (word, symbol) in ANYNET_LAWS.items():
+        laws: tuple[Law, ...] = getattr(space, name)
+        if laws and all(law == laws[0] for law in laws):
+            lines.append(LawLine(word, symbol, law_words(laws[0]), len(laws[0].values)))
+        else:
+            lines += [
+                LawLine(f"{word}, stage {k}", symbol.replace("i", str(k)), law_words(law), len(law.values))
+                for k, law in enumerate(laws, start=1)
+            ]
+    return lines
+
+
+def _regnet_laws(space: RegNetSpace) -> list[LawLine]:
+    named = [(word, symbol, getattr(space, name)) for name, (word, symbol) in REGNET_LAWS.items()]
+    return [LawLine(word, symbol, law_words(law), len(law.values)) for word, symbol, law in named]
+
+
+def _regnet_rules(space: RegNetSpace) -> list[str]:
+    low, high = space.stages
+    rules = [counted(low, "stage") if low == high else f"{low} to {high} stages", f"stage stride {space.stage_stride}"]
+    if space.tie:
+        rules.append("w_0 equals w_a")
+    if space.stage_width_limit is not None:
+        rules.append(f"no stage wider than {space.stage_width_limit:,}")
+    if space.stage_depth_limit is not None:
+        rules.append(f"no stage of more than {counted(space.stage_depth_limit, 'block')}")
+    if space.params_limit is not None:
+        base, slope = space.params_limit
+        rules.append(f"params below {compact(base)} + {compact(slope)} F million, F the flops in G")
+    if space.acts_limit is not None:
+        rules.append(f"acts below {compact(space.acts_limit)} √F million, F the flops in G")
+    return rules
+
+
+def difference(child: AnyNetSpace | RegNetSpace, parent: AnyNetSpace | RegNetSpace) -> list[str]:
+    """What the child changed, one sentence a change; empty where nothing did."""
+    new, old = describe(child), describe(parent)
+    before = {line.word: line for line in old.laws}
+    changes = [f"+ {rule}" for rule in new.rules if rule not in old.rules]
+    changes += [f"\N{MINUS SIGN} {rule}" for rule in old.rules if rule not in new.rules]
+    for line in new.laws:
+        known = before.get(line.word)
+        if known is None or known.law != line.law:
+            was = f"; was {known.law}" if known else ""
+            changes.append(f"{line.word} {line.symbol}: {line.law}{was}")
+    trunk = dict(old.trunk)
+    return changes + [
+        f"{name}: {value}; was {trunk.get(name, 'not given')}" for name, value in new.trunk if trunk.get(name) != value
+    ]

@@ -1,0 +1,263 @@
+"""The queue and its batches: look, queue, pause, resume, cancel, retry, extend, reorder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import BadRequest
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from engine.spaces import space_from_json
+from tasks.publish import publish_draw, publish_permits
+from webapp import queries, services
+from webapp.access import TeamRequest, batch_of, team_action, team_form, team_page
+from webapp.draws import read_report
+from webapp.exports import csv_response
+from webapp.figures import Figure
+from webapp.findings import Shown, edf_shown, failure_sentence, middle_of
+from webapp.forms import BatchForm, ExtendForm, PriorityForm, RetryForm, RunFilterForm, fresh_seed
+from webapp.forms.batches import PRIORITIES
+from webapp.models import Regime, SampleBatch, Space
+from webapp.previews import exact_size
+from webapp.services import Refused
+from webapp.steps import step_bar
+from webapp.wording import counted
+
+ENDED_A_PAGE = 25
+ACTIVE_SHOWN = 100
+DEFAULT_SIZE = 50
+
+
+@team_page
+def batch_list(request: TeamRequest) -> HttpResponse:
+    active = list(queries.active_batches(request.team)[: ACTIVE_SHOWN + 1])
+    ended = Paginator(queries.ended_batches(request.team), ENDED_A_PAGE).get_page(request.GET.get("page"))
+    shown = active[:ACTIVE_SHOWN]
+    progress = queries.batch_progress(batch.pk for batch in [*shown, *ended.object_list])
+    context = {
+        "section": "batches",
+        "active": [(batch, progress[batch.pk]) for batch in shown],
+        "more": len(active) > ACTIVE_SHOWN,
+        "ended": [(batch, progress[batch.pk]) for batch in ended.object_list],
+        "page": ended,
+        "priorities": PRIORITIES,
+    }
+    return render(request, "batches/list.html", context)
+
+
+@team_form
+def new_batch(request: TeamRequest) -> HttpResponse:
+    form = BatchForm(request.POST or None, team=request.team, initial=_initial_batch(request))
+    if request.method == "POST" and form.is_valid():
+        try:
+            with transaction.atomic():
+                batch = services.create_sample_batch(actor=request.user, **form.cleaned_data)
+                transaction.on_commit(publish_draw)
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, f"Queued: {counted(batch.size, 'design')} of {batch.space} under {batch.regime}.")
+            return redirect("batch", batch.pk)
+    has_regime = Regime.objects.filter(team=request.team).exists()
+    has_space = Space.objects.filter(team=request.team).exists()
+    context = {"section": "batches", "form": form, "has_regime": has_regime, "has_space": has_space}
+    return render(request, "batches/new.html", context)
+
+
+def _initial_batch(request: TeamRequest) -> dict[str, Any]:
+    """From the address: ?space=1&regime=2; the regime that the team uses most where none is named."""
+    chosen = {name: request.GET.get(name, "") for name in ("space", "regime")}
+    usual = {"regime": queries.team_regimes(request.team).first(), "size": DEFAULT_SIZE, "seed": fresh_seed()}
+    return usual | {name: value for name, value in chosen.items() if value.isdecimal()}
+
+
+@team_page
+def batch_page(request: TeamRequest, batch_id: int) -> HttpResponse:
+    batch = batch_of(request.team, batch_id)
+    filters = RunFilterForm(request.GET)
+    if not filters.is_valid():
+        raise BadRequest(f"Runs cannot be listed so: {filters.errors.as_text()}")
+    chosen = filters.cleaned_data
+    sort, page = chosen["sort"] or "state", chosen["page"] or 1
+    failures = queries.failure_groups([batch.pk])
+    shown = _shown(batch)
+    context = {
+        "section": "batches",
+        "bar": step_bar(batch.space, queries.method_facts(batch.space), current=1, may_write=request.may_write),
+        "failures": failures,
+        "failed": sum(group.runs for group in failures),
+        "draw": read_report(batch.report),
+        "space_size": exact_size(space_from_json(batch.space.definition)),
+        "runs": queries.run_page(batch, state=chosen["state"], sort=sort, page=page),
+        "filters": RunFilterForm(initial={"state": chosen["state"], "sort": sort}),
+        "epochs": batch.regime.definition.get("recipe", {}).get("epochs"),
+        "priorities": PRIORITIES,
+        "priority": PRIORITIES.get(batch.priority, str(batch.priority)),
+        **_live(batch, shown),
+        **_edf(batch, shown),
+    }
+    return render(request, "batches/batch.html", context)
+
+
+@team_page
+def batch_progress(request: TeamRequest, batch_id: int) -> HttpResponse:
+    """What changes every second while a batch runs, for polling; the whole page is asked for again when it ends."""
+    batch = batch_of(request.team, batch_id)
+    context = _live(batch, _shown(batch))
+    response = render(request, "batches/progress.html", context)
+    if request.GET.get("word", "") not in {"", context["progress"].word}:
+        response["HX-Refresh"] = "true"  # the buttons depend on the state
+    return response
+
+
+@team_page
+def batch_edf(request: TeamRequest, batch_id: int) -> HttpResponse:
+    """The EDF so far, for polling: nothing new is answered by 204, which leaves the page alone."""
+    batch = batch_of(request.team, batch_id)
+    context = _edf(batch, _shown(batch))
+    if request.GET.get("seen") == context["seen"]:
+        return HttpResponse(status=204)
+    return render(request, "batches/edf.html", context | {"polled": True})
+
+
+def _live(batch: SampleBatch, shown: Shown) -> dict[str, Any]:
+    progress = queries.batch_progress([batch.pk])[batch.pk]
+    slots, machines = queries.slots_on(batch.pk)
+    return {
+        "batch": batch,
+        "progress": progress,
+        "slots": slots,
+        "machines": machines,
+        "middle": middle_of(shown),
+        "left": progress.waiting + progress.running,
+    }
+
+
+def _edf(batch: SampleBatch, shown: Shown) -> dict[str, Any]:
+    figures: list[Figure] = []
+    if shown.n:
+        query = f"?p={batch.space_id}-{batch.regime_id}"
+        figures = [edf_shown([shown], csv=reverse("analysis-edf-csv") + query)]
+    seen = f"{shown.n}-{len(shown.trained.ahead)}-{shown.trained.population.failed}-{shown.trained.pending}"
+    return {
+        "batch": batch,
+        "shown": shown,
+        "figures": figures,
+        "seen": seen,
+        "failure_sentence": failure_sentence(shown),
+    }
+
+
+def _shown(batch: SampleBatch) -> Shown:
+    trained = queries.load_trained(space=batch.space, regime=batch.regime, batch=batch, parameters=False)
+    return Shown(batch.space, batch.regime, trained, name=batch.space.name)
+
+
+@team_page
+def batch_runs_csv(request: TeamRequest, batch_id: int) -> HttpResponseBase:
+    batch = batch_of(request.team, batch_id)
+    head = ["sample", "position", "replicate", "state", "failure_kind", "failure_message", "final_error", "best_error",
+            "flops", "params", "acts", "train_seconds", "peak_memory", "device_kind"]  # fmt: skip
+    rows = (
+        [
+            run.sample_id,
+            run.position,
+            run.replicate,
+            run.state,
+            run.failure_kind,
+            run.failure_message,
+            run.final_error,
+            run.best_error,
+            run.sample.flops,
+            run.sample.params,
+            run.sample.acts,
+            run.train_seconds,
+            run.peak_memory,
+            run.device_kind,
+        ]
+        for run in queries.iterate_runs(batch).iterator(chunk_size=1000)
+    )
+    return csv_response(f"batch-{batch.pk}-runs", head, rows)
+
+
+@team_action
+def pause_batch(request: TeamRequest, batch_id: int) -> HttpResponse:
+    batch = batch_of(request.team, batch_id)
+    if services.pause_batch(batch=batch, actor=request.user):
+        messages.warning(
+            request, "Paused: running runs go back to the queue at their next sign of life, the others wait."
+        )
+    return _back(request, batch)
+
+
+@team_action
+def resume_batch(request: TeamRequest, batch_id: int) -> HttpResponse:
+    batch = batch_of(request.team, batch_id)
+    with transaction.atomic():
+        claimable = services.resume_batch(batch=batch, actor=request.user)
+        transaction.on_commit(publish_draw if not claimable else lambda: publish_permits(claimable))
+    messages.success(request, f"Resumed: {counted(claimable, 'run')} can be claimed.")
+    return _back(request, batch)
+
+
+@team_action
+def cancel_batch(request: TeamRequest, batch_id: int) -> HttpResponse:
+    batch = batch_of(request.team, batch_id)
+    cancelled = services.cancel_batch(batch=batch, actor=request.user)
+    messages.warning(request, f"Cancelled {counted(cancelled, 'run')}; finished ones and their errors stay.")
+    return _back(request, batch)
+
+
+@team_action
+def retry_batch(request: TeamRequest, batch_id: int) -> HttpResponse:
+    """Queue failed runs again, all or those of one kind; or the cancelled ones."""
+    batch = batch_of(request.team, batch_id)
+    form = RetryForm(request.POST)
+    if not form.is_valid():
+        raise BadRequest(f"Runs cannot be retried so: {form.errors.as_text()}")
+    with transaction.atomic():
+        retried = services.retry_failed_runs(batch=batch, actor=request.user, **form.cleaned_data)
+        transaction.on_commit(lambda: publish_permits(retried))
+    messages.success(request, f"Queued again: {counted(retried, 'run')}.")
+    return _back(request, batch)
+
+
+@team_action
+def extend_batch(request: TeamRequest, batch_id: int) -> HttpResponse:
+    batch = batch_of(request.team, batch_id)
+    form = ExtendForm(request.POST)
+    try:
+        if not form.is_valid():
+            raise Refused(" ".join(str(message) for errors in form.errors.values() for message in errors))
+        with transaction.atomic():
+            services.extend_batch(batch=batch, actor=request.user, size=form.cleaned_data["size"])
+            transaction.on_commit(publish_draw)
+    except Refused as refusal:
+        messages.error(request, f"Not extended: {refusal}")
+    else:
+        messages.success(request, f"Extended to {counted(form.cleaned_data['size'], 'design')}; the first ones stay.")
+    return _back(request, batch)
+
+
+@team_action
+def prioritise_batch(request: TeamRequest, batch_id: int) -> HttpResponse:
+    batch = batch_of(request.team, batch_id)
+    form = PriorityForm(request.POST)
+    if not form.is_valid():
+        raise BadRequest(f"No such priority: {form.errors.as_text()}")
+    services.set_priority(batch=batch, actor=request.user, **form.cleaned_data)
+    return _back(request, batch)
+
+
+def _back(request: TeamRequest, batch: SampleBatch) -> HttpResponse:
+    """To the page of this site that the verb was used on, by default the batch's."""
+    target = request.POST.get("next", "")
+    if target and url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
+        return redirect(target)
+    return redirect("batch", batch.pk)

@@ -1,0 +1,51 @@
+"""One sample: what it is, how it did, how to build it."""
+
+from __future__ import annotations
+
+from django.db.models import F
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from engine.designs import AnyNetDesign, design_from_json
+from engine.regimes import Regime as EngineRegime
+from webapp import queries, samples
+from webapp.access import TeamRequest, sample_of, team_page
+from webapp.models import Epoch, Run
+
+
+@team_page
+def sample_page(request: TeamRequest, sample_id: int) -> HttpResponse:
+    sample = sample_of(request.team, sample_id)
+    batch, space = sample.batch, sample.batch.space
+    drawn, anynet = design_from_json(sample.drawn), AnyNetDesign.from_json(sample.design)
+    regime = EngineRegime.from_json(batch.regime.definition)
+    trained = queries.load_trained(space=space, regime=batch.regime, parameters=False)
+    runs = list(Run.objects.filter(sample=sample).select_related("worker").order_by("replicate"))
+    epochs = list(Epoch.objects.filter(run__sample=sample, attempt=F("run__attempt")).order_by("run", "number"))
+    rank = samples.rank_of(sample, trained)
+    stages = samples.stage_shown(drawn, anynet, slot=space.slot)
+    learning = samples.learning_shown(runs, epochs, slot=space.slot)
+    context = {
+        "section": "spaces",
+        "sample": sample,
+        "batch": batch,
+        "space": space,
+        "finding": samples.finding_of(sample, runs, rank),
+        "parameters": samples.parameter_words(drawn),
+        "anynet": anynet,
+        "costs": samples.cost_lines(sample, trained),
+        "population_n": trained.population.n,
+        "runs": runs,
+        "stages": stages,
+        "learning": learning,
+        "figures": [shown for shown in (stages, learning) if shown],
+        "code": samples.code_of(drawn, in_channels=regime.in_channels, num_classes=regime.num_classes),
+    }
+    return render(request, "samples/sample.html", context)
+
+
+@team_page
+def sample_design(request: TeamRequest, sample_id: int) -> HttpResponse:
+    """The design as JSON: as drawn, and adjusted for group compatibility."""
+    sample = sample_of(request.team, sample_id)
+    return JsonResponse({"drawn": sample.drawn, "design": sample.design})

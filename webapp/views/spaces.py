@@ -1,0 +1,186 @@
+"""Spaces: the lineage, one space, the form that defines or refines one, its live preview."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import BadRequest
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+
+from engine import presets
+from engine.regimes import Regime as EngineRegime
+from engine.spaces import AnyNetSpace, RegNetSpace, space_from_json
+from webapp import queries, services
+from webapp.access import TeamRequest, regime_of, space_of, team_action, team_form, team_page
+from webapp.forms import FORMS, SpaceForm, form_of, space_initial
+from webapp.models import Family, Space
+from webapp.narrowing import narrowed
+from webapp.previews import exact_size, preview
+from webapp.services import Refused
+from webapp.space_words import describe, difference
+from webapp.steps import analysis_url, step_bar
+
+START_PRESET = {Family.ANYNET: "AnyNetX-A-small", Family.REGNET: "RegNetX-small"}
+
+
+@team_page
+def space_list(request: TeamRequest) -> HttpResponse:
+    lines = [(line, exact_size(space_from_json(line.space.definition))) for line in queries.space_lines(request.team)]
+    return render(request, "spaces/list.html", {"section": "spaces", "lines": lines})
+
+
+@team_page
+def space_page(request: TeamRequest, space_id: int) -> HttpResponse:
+    row = space_of(request.team, space_id)
+    space = space_from_json(row.definition)
+    parent = space_from_json(row.parent.definition) if row.parent else None
+    batches = list(queries.space_batches(row)[:20])
+    progress = queries.batch_progress(batch.pk for batch in batches)
+    facts = queries.method_facts(row)
+    context = {
+        "section": "spaces",
+        "row": row,
+        "description": describe(space),
+        "size": exact_size(space),
+        "inside": space.is_subset_of(parent) if parent else None,
+        "difference": difference(space, parent) if parent else [],
+        "children": Space.objects.filter(parent=row).order_by("name"),
+        "facts": facts,
+        "batches": [(batch, progress[batch.pk]) for batch in batches],
+        "bar": step_bar(row, facts, current=None, may_write=request.may_write),
+        "next_step": _next_step(facts),
+        "analysis_url": analysis_url(row, facts),
+    }
+    return render(request, "spaces/space.html", context)
+
+
+def _next_step(facts: queries.MethodFacts) -> str:
+    """Which of the page's verbs is the next step of the method."""
+    if not facts.latest_batch_id:
+        return "queue"
+    return "analyse" if facts.trained else "watch"
+
+
+@team_form
+def new_space(request: TeamRequest) -> HttpResponse:
+    """A space of its own; ?preset= and ?family= say what the form starts from."""
+    family = request.POST.get("family") or request.GET.get("family") or Family.ANYNET
+    if family not in FORMS:
+        raise BadRequest(f"family must be one of {', '.join(FORMS)}, got {family[:20]}.")
+    name = request.GET.get("preset", "")
+    if name and name not in presets.space_names():
+        raise BadRequest(f"There is no preset {name[:60]}.")
+    start = presets.space(name or START_PRESET[Family(family)])
+    form_class = FORMS[family] if request.method == "POST" else form_of(start)
+    form = form_class(request.POST or None, initial={"name": name, **space_initial(start)})
+    return _answer(request, form, title="Define a space", parent=None)
+
+
+@team_form
+def refine_space(request: TeamRequest, space_id: int) -> HttpResponse:
+    """A child of a space; ?narrow=w_m:2.26:2.55 starts from a range read off a plot."""
+    parent = space_of(request.team, space_id)
+    start = space_from_json(parent.definition)
+    if request.GET.get("narrow"):
+        start = narrowed(start, request.GET["narrow"])
+    form = FORMS[parent.family](request.POST or None, initial=space_initial(start))
+    return _answer(request, form, title=f"Refine {parent.name} into a new space", parent=parent)
+
+
+@team_form
+def edit_space(request: TeamRequest, space_id: int) -> HttpResponse:
+    """The same space again, as long as nothing has been drawn from it."""
+    row = space_of(request.team, space_id)
+    initial = {"name": row.name, "note": row.note, **space_initial(space_from_json(row.definition))}
+    form = FORMS[row.family](request.POST or None, initial=initial)
+    return _answer(request, form, title=f"Change {row.name}", parent=row.parent, row=row)
+
+
+def _answer(
+    request: TeamRequest, form: SpaceForm, *, title: str, parent: Space | None, row: Space | None = None
+) -> HttpResponse:
+    """Save what was posted, or show the form with its preview."""
+    if request.method == "POST" and "preview" not in request.POST and form.is_valid():
+        try:
+            saved = _save(request, form, parent, row)
+        except Refused as refusal:
+            form.add_error("name", str(refusal))
+        else:
+            messages.success(request, f"{saved.name} saved.")
+            return redirect("space", saved.pk)
+    context = {
+        "section": "spaces",
+        "form": form,
+        "title": title,
+        "parent": parent,
+        "row": row,
+        "show_errors": request.method == "POST",
+        "preset_names": presets.space_names() if parent is None and row is None else [],
+        "bar": step_bar(parent, queries.method_facts(parent), current=4, may_write=request.may_write)
+        if parent and row is None
+        else None,
+        **_preview(request, form, parent),
+    }
+    return render(request, "spaces/form.html", context)
+
+
+def _save(request: TeamRequest, form: SpaceForm, parent: Space | None, row: Space | None) -> Space:
+    given: dict[str, Any] = {"actor": request.user, **{k: form.cleaned_data[k] for k in ("name", "note", "space")}}
+    if row is not None:
+        return services.update_space(row=row, **given)
+    return services.create_space(team=request.team, parent=parent, **given)
+
+
+@team_action
+def preview_space(request: TeamRequest) -> HttpResponse:
+    """The right side of the form alone, asked for while somebody types."""
+    family, parent_id = request.POST.get("family", ""), request.POST.get("parent", "")
+    if family not in FORMS:
+        raise BadRequest("family must be one of the form's.")
+    parent = space_of(request.team, _id(parent_id)) if parent_id else None
+    context = _preview(request, FORMS[family](request.POST), parent)
+    response = render(request, "spaces/preview.html" if context["preview"] else "spaces/problems.html", context)
+    if not context["preview"]:  # the last valid answer stays, with what is wrong now above it
+        response["HX-Retarget"], response["HX-Reswap"] = "#live-problems", "outerHTML"
+    return response
+
+
+def _preview(request: TeamRequest, form: SpaceForm, parent: Space | None) -> dict[str, Any]:
+    regimes = list(queries.team_regimes(request.team))
+    chosen = request.POST.get("regime") or request.GET.get("regime") or ""
+    regime = regime_of(request.team, _id(chosen)) if chosen else regimes[0] if regimes else None
+    space = form.space if form.is_bound else _initial_space(form)
+    shown = None
+    if space is not None:
+        shown = preview(
+            space,
+            parent=space_from_json(parent.definition) if parent else None,
+            regime=EngineRegime.from_json(regime.definition) if regime else None,
+            slot=parent.slot if parent else 1,
+        )
+    return {
+        "preview": shown,
+        "problems": _problems(form) if form.is_bound else [],
+        "parent": parent,
+        "regime": regime,
+        "regimes": regimes,
+        "cost": queries.regime_cost(regime) if regime else None,
+        "changes": difference(space, space_from_json(parent.definition)) if space and parent else [],
+    }
+
+
+def _initial_space(form: SpaceForm) -> AnyNetSpace | RegNetSpace | None:
+    """The space that an untouched form shows."""
+    return type(form)({name: value for name, value in form.initial.items() if value is not False}).space
+
+
+def _problems(form: SpaceForm) -> list[str]:
+    return [str(message) for name, errors in form.errors.items() if name not in {"name", "note"} for message in errors]
+
+
+def _id(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise BadRequest("An id must be a number.")
+    return int(text)

@@ -1,0 +1,105 @@
+"""How numbers are written: the same everywhere, with a true minus and a space before the per cent sign."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+
+NBSP = "\N{NO-BREAK SPACE}"
+SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+
+
+def fixed(value: float, digits: int = 1) -> str:
+    """1,234.5 with a true minus; never a minus before zero."""
+    text = f"{value:,.{digits}f}"
+    if float(text.replace(",", "")) == 0:
+        text = text.lstrip("-")
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def signed(value: float, digits: int = 1) -> str:
+    text = fixed(value, digits)
+    zero = float(f"{value:.{digits}f}") == 0
+    return text if zero or value < 0 else f"+{text}"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share of one as per cent."""
+    return f"{fixed(100 * share, digits)}{NBSP}%"
+
+
+def p_value(p: float) -> str:
+    """As a cell of a column p."""
+    if p < 0.001:
+        return "< 0.001"
+    return f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def p_text(p: float) -> str:
+    return f"p{NBSP}<{NBSP}0.001" if p < 0.001 else f"p{NBSP}={NBSP}{p_value(p)}"
+
+
+def compact(value: float) -> str:
+    """A value of a parameter: as short as it is exact enough to read."""
+    if value == int(value) and abs(value) < 1e15:
+        return f"{int(value):,}".replace("-", "\N{MINUS SIGN}")
+    return f"{value:,.4g}".replace("-", "\N{MINUS SIGN}") if abs(value) < 1e4 else fixed(value, 0)
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """A measured number with so many significant digits, whole numbers in full."""
+    if value == 0 or abs(value) >= 10**digits:
+        return fixed(value, 0)
+    return fixed(value, max(0, digits - 1 - math.floor(math.log10(abs(value)))))
+
+
+def large(count: float) -> str:
+    """An integer as it is up to a million, else as 1.38 × 10¹³."""
+    if abs(count) < 1e6:
+        return f"{count:,.0f}"
+    mantissa, exponent = f"{count:.2e}".split("e") if abs(count) < 1e300 else _of_digits(int(count))
+    return f"{mantissa}{NBSP}×{NBSP}10{str(int(exponent)).translate(SUPERSCRIPTS)}"
+
+
+def _of_digits(count: int) -> tuple[str, str]:
+    """For integers beyond a float's range: mantissa and exponent from the digits themselves."""
+    exponent = max(0, int(count.bit_length() * 0.30103) - 1)
+    while count >= 10 ** (exponent + 1):
+        exponent += 1
+    mantissa = count // 10 ** (exponent - 2)
+    return f"{mantissa / 100:.2f}", str(exponent)
+
+
+def duration(seconds: float) -> str:
+    """45 s, 12 min, 6 h 45 min, 3 d 4 h."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}{NBSP}s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes}{NBSP}min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours}{NBSP}h {minutes}{NBSP}min" if minutes else f"{hours}{NBSP}h"
+    days, hours = divmod(round(seconds / 3600), 24)
+    return f"{days}{NBSP}d {hours}{NBSP}h" if hours else f"{days}{NBSP}d"
+
+
+def ago(at: datetime, now: datetime) -> str:
+    """How long ago, in words; a date beyond a week."""
+    passed = now - at
+    if passed < timedelta(seconds=45):
+        return "just now"
+    if passed < timedelta(days=7):
+        return f"{duration(passed.total_seconds()).split(' ')[0]} ago"
+    return f"{at.day} {at:%B %Y}"
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """1 run, 2 runs."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def joined(words: list[str], last: str = "and") -> str:
+    """a, b and c."""
+    return " ".join([", ".join(words[:-1]), last, words[-1]]) if len(words) > 1 else "".join(words)
