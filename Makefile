@@ -1,0 +1,52 @@
+# Netspace: `make demo` is all that a first look needs. `make help` lists the rest.
+# Works with GNU make 3.81 and a plain sh. Options are given as in `make demo SIZE=50 PORT=9000`.
+
+PYTHON ?= python3
+SETUP = $(PYTHON) scripts/setup.py
+RUN = .venv/bin/python
+
+help: ## this list
+	@echo "make TARGET, with the options in brackets as NAME=value:"
+	@sed -n 's/^\([a-z][a-z]*\):.*## \(.*\)$$/  \1 = \2/p' Makefile | awk -F ' = ' '{printf "%-9s %s\n", $$1, $$2}'
+
+# Older ones can't even read scripts/setup.py, which looks for a newer one by itself.
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 7))' 2>/dev/null || { \
+	  echo "Netspace needs Python 3.11 or newer, and there is none under the name $(PYTHON): install one," >&2; \
+	  echo "or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+
+demo: python ## set up, start everything, train a small population and show its result  [SIZE PORT EXIT=1]
+	@$(SETUP) setup --for demo
+	@$(RUN) manage.py demo $(if $(SIZE),--size $(SIZE)) $(if $(PORT),--port $(PORT)) $(if $(EXIT),--exit)
+
+up: python ## set up and start everything; Ctrl-C stops it  [PORT]
+	@$(SETUP) setup
+	@$(RUN) manage.py up $(if $(PORT),--port $(PORT))
+
+setup: python ## only set up: .venv with the packages of requirements.lock
+	@$(SETUP) setup && echo "Netspace is set up: make up starts it."
+
+test: python ## set up, make check, then all tests  [ARGS="-k words" for pytest]
+	@$(SETUP) setup --for test
+	@$(SETUP) check
+	@$(RUN) -m pytest $(ARGS)
+
+check: python ## formatting, lint, types, import layers, migrations, templates
+	@$(SETUP) setup
+	@$(SETUP) check
+
+format: python ## format Python and templates
+	@$(SETUP) setup
+	@$(SETUP) format
+
+bench: python ## measure speed: ours, a baseline and the ratio  [ARGS]
+	@$(SETUP) setup
+	@$(RUN) -m benchmarks $(ARGS)
+
+lock: python ## write requirements.lock from what is installed
+	@$(SETUP) lock
+
+reset: python ## delete var/ (database, checkpoints, images, logs) after asking  [YES=1]
+	@$(SETUP) reset $(if $(YES),--yes)
+
+.PHONY: help python demo up setup test check format bench lock reset

@@ -1,0 +1,72 @@
+"""The demo's study: wall time, images a second of a slot, memory, and what share of the slots' time was no training."""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psycopg2
+
+from webapp import embedded
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# From the moment the batches are queued to the end of the last run, over all slots that trained.
+FIGURES = """
+SELECT count(*), count(DISTINCT worker_id), sum(train_seconds),
+       extract(epoch FROM max(run.ended_at) - min(batch.created_at)),
+       extract(epoch FROM max(run.ended_at) - min(run.started_at)),
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY train_images_per_second),
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY test_images_per_second),
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY train_seconds), max(peak_memory)
+FROM webapp_run run JOIN webapp_samplebatch batch ON batch.id = run.batch_id WHERE run.state = 'done'
+"""
+
+
+def main(size: int = 16) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "var"
+        seconds = _run_demo(folder, size)
+        largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        runs, slots, trained, span, busy_span, train_rate, test_rate, median_run, peak = _figures(folder)
+    print(f"the whole demo, start to clean end: {seconds:.0f} s; the study of 2 x {size}: {span:.0f} s")
+    print(f"{runs} runs on {slots} slots; median run {median_run:.1f} s")
+    print(f"images/s of a slot, median: training {train_rate:,.0f}, evaluation {test_rate:,.0f}")
+    print(f"largest process {largest:,.0f} MiB, of a training slot {peak / 2**20:,.0f} MiB")
+    of_study, of_work = (1 - float(trained) / (slots * float(seconds)) for seconds in (span, busy_span))
+    print(f"slots' time outside training: {of_study:.1%} of the study, {of_work:.1%} from first claim to last result")
+
+
+def _run_demo(folder: Path, size: int) -> float:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = dict(os.environ)
+    for name in ("DATABASE_URL", "REDIS_URL"):
+        environment.pop(name, None)
+    environment |= {"NETSPACE_VAR": str(folder), "NETSPACE_DATA": str(ROOT / "var" / "data")}
+    started = time.perf_counter()
+    command = [sys.executable, "manage.py", "demo", "--size", str(size), "--port", str(port), "--exit"]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    return time.perf_counter() - started
+
+
+def _figures(folder: Path) -> tuple[float, ...]:
+    services = embedded.Services()
+    running = services.start(folder)
+    try:
+        connection = psycopg2.connect(running.database_url)
+        with connection, connection.cursor() as cursor:
+            cursor.execute(FIGURES)
+            row = cursor.fetchone()
+        connection.close()
+    finally:
+        services.stop()
+    assert row is not None
+    return tuple(row)
