@@ -112,7 +112,7 @@ def rules(values: Any, *, by_number: bool) -> tuple[str, ...]:
     """The names of the rules in the order of `RULES`, each once."""
     given = sequence(values, parameter="rules", error=InvalidSpace)
     for value in given:
-        if value not in RULES:
+        if not isinstance(value, str) or value not in RULES:
             raise InvalidSpace(
                 f"rules must be among {', '.join(RULES)}, got {shown(value)}.", parameter="rules", value=value
             )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from engine.statistics.bootstrap import empirical_bootstrap, mean_error, median_error
-from engine.statistics.comparisons import compare_errors, holm
+from engine.statistics.comparisons import compare_errors, holm, ks_test
 from engine.statistics.correlation import cost_correlation, rank_correlation
 from engine.statistics.edf import (
     anytime_edf_band,
     area_under_edf,
     common_limits,
+    compare_normalised,
     edf_band,
     error_edf,
     failure_bounds,
@@ -18,7 +19,7 @@ from engine.statistics.fronts import best_designs, error_cost_front
 from engine.statistics.importance import parameter_importance
 from engine.statistics.refine import suggest_refinements, what_if
 from engine.statistics.reweight import Source, reweight
-from engine.statistics.search import random_search_curve, sample_size_study
+from engine.statistics.search import expected_best, random_search_curve, sample_size_study
 from engine.statistics.sequential import (
     Verdict,
     alpha_of_each_pair,
@@ -38,14 +39,17 @@ __all__ = [
     "best_designs",
     "common_limits",
     "compare_errors",
+    "compare_normalised",
     "compare_sequentially",
     "cost_correlation",
     "edf_band",
     "empirical_bootstrap",
     "error_cost_front",
     "error_edf",
+    "expected_best",
     "failure_bounds",
     "holm",
+    "ks_test",
     "mean_error",
     "median_error",
     "normalised_edf",

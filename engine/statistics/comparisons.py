@@ -12,7 +12,7 @@ from scipy import stats
 from engine.errors import InvalidPopulation
 from engine.population import FloatArray
 from engine.statistics.bootstrap import mean_interval
-from engine.statistics.checks import Errors, check_errors
+from engine.statistics.checks import Errors, check_errors, check_values
 
 EXACT_UP_TO = 2_000  # samples of the larger population
 
@@ -44,6 +44,16 @@ class Comparison:
     n_b: int
 
 
+@dataclass(frozen=True)
+class KsTest:
+    """Distance D (0 to 1) of two EDFs and the two-sided p-value of the Kolmogorov-Smirnov test."""
+
+    distance: float
+    p_value: float
+    n_a: int
+    n_b: int
+
+
 def compare_errors(errors_a: Errors, errors_b: Errors, *, confidence: float = 0.95, seed: int = 0) -> Comparison:
     """Compare two populations: KS distance and p-value, difference of means with its BCa bootstrap interval.
 
@@ -64,21 +74,36 @@ def compare_errors(errors_a: Errors, errors_b: Errors, *, confidence: float = 0.
     p-values through `holm`.
     """
     a, b = check_errors(errors_a, name="errors_a"), check_errors(errors_b, name="errors_b")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # scipy says so where it falls back to the limiting law
-        test = stats.ks_2samp(a, b, method="exact" if max(len(a), len(b)) <= EXACT_UP_TO else "asymp")
+    test = ks_test(a, b)
     interval = (-100.0, 100.0)
     if min(len(a), len(b)) > 1:
         interval = mean_interval(a, b, confidence=confidence, seed=seed)
     return Comparison(
-        ks_distance=float(test.statistic),
-        p_value=float(test.pvalue),
+        ks_distance=test.distance,
+        p_value=test.p_value,
         mean_difference=float(a.mean() - b.mean()),
         interval=interval,
         confidence=confidence,
         n_a=len(a),
         n_b=len(b),
     )
+
+
+def ks_test(values_a: npt.ArrayLike, values_b: npt.ArrayLike) -> KsTest:
+    """The two-sample Kolmogorov-Smirnov test of any two columns, such as the flops of two populations.
+
+    Parameters
+    ----------
+    values_a, values_b : array_like of shape (n,)
+        At least one finite number each; which law gives the p-value says `compare_errors`.
+    """
+    a, b = (check_values(values, n=np.size(values)) for values in (values_a, values_b))
+    if not len(a) or not len(b):
+        raise InvalidPopulation("A KS test needs at least one value of each population.", parameter="values")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # scipy says so where it falls back to the limiting law
+        test = stats.ks_2samp(a, b, method="exact" if max(len(a), len(b)) <= EXACT_UP_TO else "asymp")
+    return KsTest(float(test.statistic), float(test.pvalue), len(a), len(b))
 
 
 def holm(p_values: npt.ArrayLike) -> FloatArray:

@@ -156,6 +156,7 @@ BAD_SPACES: list[tuple[Any, dict[str, Any], str]] = [
     (AnyNetSpace, {**SPACE, "block": "vanilla", "group_widths": choice([8])}, "group_widths"),
     (AnyNetSpace, {**SPACE, "stage_strides": (2, 2)}, "stage_strides"),
     (AnyNetSpace, {**SPACE, "rules": ("widths_increasing",)}, "rules"),
+    (AnyNetSpace, {**SPACE, "rules": (["widths_non_decreasing"],)}, "rules"),
     (AnyNetSpace, {**SPACE, "rules": ("shared_group_width",), "groups": choice([1])}, "rules"),
     (AnyNetSpace, {**SPACE, "stages": 2, "widths": (choice([64]), choice([8])),
                    "rules": ("widths_non_decreasing",)}, "rules"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from engine.errors import InvalidPopulation
-from engine.statistics import compare_errors, holm
+from engine.statistics import compare_errors, holm, ks_test
 
 ERRORS = st.lists(st.sampled_from([39.0, 40.0, 41.5, 60.0]) | st.floats(0, 100), min_size=1, max_size=20)
 
@@ -86,3 +86,14 @@ def test_holm_lies_between_no_correction_and_bonferroni_and_keeps_the_order(p_va
 def test_holm_refuses_what_is_no_p_value(p_value: float) -> None:
     with pytest.raises(InvalidPopulation, match="p_values must lie between 0 and 1"):
         holm([0.5, p_value])
+
+
+def test_any_two_columns_can_be_tested() -> None:
+    rng = np.random.default_rng(2)
+    flops_a, flops_b = rng.integers(10**6, 10**9, 40), rng.integers(10**6, 2 * 10**9, 50)
+    found, expected = ks_test(flops_a, flops_b), stats.ks_2samp(flops_a, flops_b, method="exact")
+    assert found.distance == pytest.approx(expected.statistic)
+    assert found.p_value == pytest.approx(expected.pvalue)
+    assert (found.n_a, found.n_b) == (40, 50)
+    with pytest.raises(InvalidPopulation, match="at least one value"):
+        ks_test([], [1.0])

@@ -16,6 +16,7 @@ from engine.statistics import (
     anytime_edf_band,
     area_under_edf,
     common_limits,
+    compare_normalised,
     edf_band,
     error_edf,
     failure_bounds,
@@ -192,3 +193,38 @@ def test_without_failures_the_bounds_are_the_edf() -> None:
     assert bounds.lower.tolist() == bounds.upper.tolist() == [0.5, 1.0]
     with pytest.raises(InvalidPopulation, match="failed must be at least 0"):
         failure_bounds([1.0], failed=-1)
+
+
+def test_the_interval_of_a_normalised_mean_is_that_of_bins_drawn_again() -> None:
+    rng = np.random.default_rng(0)
+    costs = rng.uniform(0, 1, 300) ** 2
+    errors = 40 + 10 * costs + rng.normal(0, 2, 300)
+    found = normalised_edf(errors, costs, bins=5)
+    inside = costs > costs.min()
+    bin_of = np.searchsorted(np.linspace(costs.min(), costs.max(), 6)[1:-1], costs[inside], side="left")
+    groups = [errors[inside][bin_of == k] for k in range(5)]
+    means = [np.mean([rng.choice(group, len(group)).mean() for group in groups]) for _ in range(2000)]
+    assert found.interval == pytest.approx(np.quantile(means, (0.025, 0.975)), abs=0.1)
+    assert found.interval[0] < found.mean < found.interval[1]
+
+
+def test_bins_of_one_sample_give_no_interval() -> None:
+    assert normalised_edf([40.0, 41.0, 42.0], [1.0, 2.0, 3.0], bins=2).interval == (0.0, 100.0)
+
+
+def test_two_populations_are_compared_at_equal_complexity() -> None:
+    rng = np.random.default_rng(1)
+    cheap, dear = rng.uniform(1, 3, 200), rng.uniform(2, 4, 200)
+    a, b = 50 - 5 * cheap + rng.normal(0, 0.5, 200), 50 - 5 * dear + rng.normal(0, 0.5, 200)
+    limits = common_limits(cheap, dear)
+    found = compare_normalised(normalised_edf(a, cheap, limits=limits), normalised_edf(b, dear, limits=limits))
+    assert a.mean() - b.mean() > 4  # only because the second costs more
+    assert found.interval[0] < 0 < found.interval[1]
+    assert found.ks_distance < 0.3
+    assert found.n_a == int(((cheap > limits[0]) & (cheap <= limits[1])).sum())
+
+
+def test_normalised_edfs_of_different_limits_are_not_compared() -> None:
+    one, other = (normalised_edf([40.0, 41.0, 42.0], [1.0, 2.0, high]) for high in (3.0, 4.0))
+    with pytest.raises(InvalidPopulation, match="same limits"):
+        compare_normalised(one, other)
