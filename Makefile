@@ -43,10 +43,14 @@ bench: python ## measure speed: ours, a baseline and the ratio  [ARGS]
 	@$(SETUP) setup
 	@$(RUN) -m benchmarks $(ARGS)
 
+chaos: python ## inflict N faults on real workers and check what is left  [N=25 SEED]
+	@$(SETUP) setup
+	@$(RUN) -m tests.chaos --faults $(or $(N),25) $(if $(SEED),--seed $(SEED))
+
 lock: python ## write requirements.lock from what is installed
 	@$(SETUP) lock
 
 reset: python ## delete var/ (database, checkpoints, images, logs) after asking  [YES=1]
 	@$(SETUP) reset $(if $(YES),--yes)
 
-.PHONY: help python demo up setup test check format bench lock reset
+.PHONY: help python demo up setup test check format bench chaos lock reset

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from benchmarks.queue_waits import print_waits
 from benchmarks.services import app_on_own_services
 
 CLAIMERS = 8
@@ -28,6 +29,8 @@ def main() -> None:
             p50, p99 = np.percentile(_latencies(300), [50, 99]) * 1000
             first = first or p99
             print(f"  {queued:>9,} queued, {done:>9,} done: median {p50:6.2f}, p99 {p99:6.2f}, ratio {p99 / first:.2f}")
+        _fill(queued=1_000, done=0)
+        print_waits(address, lambda queued: _fill(queued=queued, done=0))
 
 
 def _fill(*, queued: int, done: int) -> None:

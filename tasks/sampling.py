@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from celery import signals
+from django.conf import settings
+from django.db import close_old_connections, connection
 
 from engine.errors import EngineError, SamplingExhausted
 from engine.sampling import draw_designs
 from tasks.celery import app
-from tasks.processes import HOUSEKEEPING, end_with_supervisor, has_role, poll, start_thread
+from tasks.processes import DATABASE_AWAY, HOUSEKEEPING, end_with_supervisor, has_role, poll, start_thread
 from tasks.publish import publish_permits
 from webapp import services
 from webapp.services import DrawClaim
@@ -34,17 +38,40 @@ def draw_all_requested() -> int:
     return drawn
 
 
+@contextmanager
+def _lease_kept(claim: DrawClaim) -> Iterator[None]:
+    """Renew the draw's lease beside it. A draw is bounded in time (engine.sampling), so it can't hang for ever."""
+    ended = threading.Event()
+
+    def renew() -> None:
+        held = True
+        while held and not ended.wait(settings.HEARTBEAT_SECONDS):
+            try:
+                close_old_connections()
+                held = services.renew_draw(claim)
+            except DATABASE_AWAY:
+                connection.close()
+        connection.close()
+
+    start_thread(renew, name="heartbeat of a draw")
+    try:
+        yield
+    finally:
+        ended.set()
+
+
 def _draw(claim: DrawClaim) -> None:
     try:
-        draw = draw_designs(
-            claim.space,
-            size=claim.size,
-            seed=claim.seed,
-            window=claim.regime.window,
-            resolution=claim.regime.resolution,
-            in_channels=claim.regime.in_channels,
-            num_classes=claim.regime.num_classes,
-        )
+        with _lease_kept(claim):
+            draw = draw_designs(
+                claim.space,
+                size=claim.size,
+                seed=claim.seed,
+                window=claim.regime.window,
+                resolution=claim.regime.resolution,
+                in_channels=claim.regime.in_channels,
+                num_classes=claim.regime.num_classes,
+            )
     except SamplingExhausted as error:
         services.fail_draw(claim=claim, message=str(error), exhausted=True)
         return

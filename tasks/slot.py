@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -25,8 +26,17 @@ from webapp.services import Claim, Lease
 
 logger = logging.getLogger(__name__)
 
+STATM = Path("/proc/self/statm")
 WATCH_SECONDS = 1.0  # how soon a pause or a cancellation reaches a training, beside the heartbeat
 STUCK_EXIT_CODE = 70
+
+
+def memory_in_use() -> int | None:
+    """Bytes of memory that this process holds now, None where the system does not say; a GPU's are not in it."""
+    try:
+        return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return None
 
 
 @dataclass
@@ -50,7 +60,10 @@ class Slot:
     number: int
     device_slots: int
     worker_id: UUID = field(default_factory=uuid4)
+    replaces: UUID | None = None
     data_sets: tuple[str, ...] = ()
+    device_kind: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
     current: CurrentRun | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -58,24 +71,31 @@ class Slot:
     @classmethod
     def from_environment(cls) -> Slot:
         """As the supervisor described it (tasks.supervisor)."""
+        replaces = os.environ.get("NETSPACE_REPLACES")
         return cls(
             device=os.environ.get("NETSPACE_DEVICE", "cpu"),
             number=int(os.environ.get("NETSPACE_SLOT", "0")),
             device_slots=int(os.environ.get("NETSPACE_DEVICE_SLOTS", "1")),
+            worker_id=UUID(os.environ["NETSPACE_WORKER"]) if "NETSPACE_WORKER" in os.environ else uuid4(),
+            replaces=UUID(replaces) if replaces else None,
         )
 
-    def register(self, *, device_kind: str, versions: dict[str, str]) -> None:
+    def find_data_sets(self) -> None:
         self.data_sets = available_data_sets(data_folder=settings.DATA_FOLDER)
+
+    def register(self) -> None:
+        self.find_data_sets()
         services.register_worker(
             worker_id=self.worker_id,
             host=socket.gethostname(),
             pid=os.getpid(),
             slot=self.number,
             device=self.device,
-            device_kind=device_kind,
+            device_kind=self.device_kind,
             device_slots=self.device_slots,
             data_sets=self.data_sets,
-            versions=versions,
+            versions=self.versions,
+            replaces=self.replaces,
         )
 
     def should_stop(self) -> bool:
@@ -90,15 +110,21 @@ class Slot:
             due = now - seen_at >= settings.HEARTBEAT_SECONDS
             try:
                 close_old_connections()
-                if due:
-                    services.touch_worker(self.worker_id)
-                    seen_at = now
                 self._watch(now)
+                if due:
+                    self._show_life()
+                    seen_at = now
             except DATABASE_AWAY:
                 connection.close()
             except Exception:
                 logger.exception("The heartbeat failed; going on.")
             self._give_up_when_overdue(time.monotonic())
+
+    def _show_life(self) -> None:
+        if self.current is None:
+            self.find_data_sets()  # one may have been put there, or taken away, since the start
+        if not services.touch_worker(self.worker_id, data_sets=self.data_sets, memory=memory_in_use()):
+            self.register()  # somebody removed its row; without one it would be given no runs
 
     def _watch(self, now: float) -> None:
         run = self.current

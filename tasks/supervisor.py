@@ -11,7 +11,6 @@ import logging
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import close_old_connections, connection
@@ -33,7 +33,6 @@ logger = logging.getLogger(__name__)
 TICK_SECONDS = 0.5
 GRACE_SECONDS = 30.0
 LONGEST_RESTART_WAIT = 30.0
-HEALTHY_SECONDS = 60.0  # a process that lived this long is restarted at once when it dies
 
 # One thread a slot: two threads in each of two processes on two cores train 25 to 40 times slower than one.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
@@ -137,6 +136,7 @@ class Child:
     queue: str
     extra_environment: Mapping[str, str]
     process: subprocess.Popen[bytes] | None = None
+    worker_id: UUID | None = None  # fresh at every start; that of the last one until then
     started_at: float = 0.0
     restart_at: float = 0.0
     restart_wait: float = 0.0
@@ -145,33 +145,48 @@ class Child:
         command = [sys.executable, "-m", "celery", "--app", "tasks.celery", "--quiet", "worker", "--queues", self.queue]
         command += ["--pool", "threads", "--concurrency", "1", "--hostname", f"{self.name}-{os.getpid()}@%h"]
         command += ["--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
+        replaces, self.worker_id = self.worker_id, uuid4()
+        identity = {
+            "NETSPACE_WORKER": str(self.worker_id),
+            "NETSPACE_REPLACES": str(replaces or ""),
+            "PGAPPNAME": f"{self.name} {self.worker_id}",  # names the process in the database's own lists
+        }
         self.process = subprocess.Popen(
             command,
             cwd=settings.BASE_DIR,
             # Without Celery's start-up checks, which would load every page of the web app into each slot.
-            env={**os.environ, "CELERY_SKIP_CHECKS": "1", **self.extra_environment},
+            env={**os.environ, "CELERY_SKIP_CHECKS": "1", **self.extra_environment, **identity},
             stdin=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for the supervisor alone
         )
         self.started_at = time.monotonic()
 
-    def keep_alive(self, now: float) -> int | None:
-        """Start it where it does not run; the id of the process when it was found dead just now."""
+    def keep_alive(self, now: float) -> UUID | None:
+        """Start it where it does not run; its identity as a worker when it was found dead just now."""
         if self.process is None:
             if now >= self.restart_at:
-                self.start()
+                self._try_to_start(now)
             return None
         code = self.process.poll()
         if code is None:
             return None
-        lived = now - self.started_at
-        self.restart_wait = 0.0 if lived > HEALTHY_SECONDS else min(2 * self.restart_wait or 1.0, LONGEST_RESTART_WAIT)
-        self.restart_at = now + self.restart_wait
+        self._wait_before_restart(now, healthy=now - self.started_at > settings.LEASE_SECONDS)
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
         logger.warning("The process %s %s; it is started again, and its work goes back to the queue.", self.name, how)
-        pid = self.process.pid
         self._close()
-        return pid
+        return self.worker_id
+
+    def _try_to_start(self, now: float) -> None:
+        try:
+            self.start()
+        except OSError as error:  # no memory or no process left on the machine: others may end meanwhile
+            self._wait_before_restart(now, healthy=False)
+            logger.warning("The process %s can't be started (%s); trying again.", self.name, error)
+
+    def _wait_before_restart(self, now: float, *, healthy: bool) -> None:
+        """At once for one that lived longer than a lease, else longer each time."""
+        self.restart_wait = 0.0 if healthy else min(2 * self.restart_wait or 1.0, LONGEST_RESTART_WAIT)
+        self.restart_at = now + self.restart_wait
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -209,7 +224,7 @@ class Supervisor:
         try:
             while not self.stop.is_set():
                 now = time.monotonic()
-                dead = [pid for child in children if (pid := child.keep_alive(now)) is not None]
+                dead = [worker for child in children if (worker := child.keep_alive(now)) is not None]
                 if dead or now >= upkeep_at:
                     do_upkeep(dead)
                     upkeep_at = now + settings.POLL_SECONDS
@@ -228,27 +243,35 @@ def stop_all(children: Iterable[Child]) -> None:
         child.kill_after(deadline)
 
 
-def do_upkeep(dead: Iterable[int] = ()) -> None:
-    """Reap, pump and wake draws, by one machine at a time; with the database away it is left for the next time.
+def do_upkeep(dead: Iterable[UUID] = ()) -> None:
+    """Reap, pump and wake draws; what can't be done now is left for the next time.
 
-    ``dead`` are processes of this machine that have just died: their runs go back without waiting for the lease.
+    ``dead`` are slots of this machine whose process has just died: their runs go back without waiting for the lease.
     """
     try:
         close_old_connections()
-        for pid in dead:
-            services.end_dead_process(host=socket.gethostname(), pid=pid)
-        with services.hold_maintenance_lock() as ours:
-            if not ours:
-                return
-            lost = services.reap_lost_runs() + services.reap_lost_draws()
-            claimable = services.count_claimable_runs(at_most=MOST_PERMITS)
-            undrawn = services.count_requested_draws()
+        for worker_id in dead:
+            services.end_dead_worker(worker_id)
+        # Without the lock: a machine that is stopped or cut off while it holds it would keep all others from reaping.
+        lost = services.reap_lost_runs() + services.reap_lost_draws()
         if lost:
             logger.warning("%d pieces of work were lost by their workers and went back to the queue.", lost)
+        _wake_workers()
+    except DATABASE_AWAY as error:
+        connection.close()
+        logger.warning("The database is away (%s); the upkeep waits.", str(error).strip())
+    except Exception:  # tables that are being migrated, say: a worker outlives them
+        logger.exception("The upkeep failed; going on.")
+
+
+def _wake_workers() -> None:
+    """Publish the messages that are missing, one machine at a time; workers poll as well, so nothing depends on it."""
+    with services.hold_maintenance_lock() as ours:
+        if not ours:
+            return
+        claimable = services.count_claimable_runs(at_most=MOST_PERMITS)
+        undrawn = services.count_requested_draws()
         if claimable:
             top_up_permits(claimable)
         if undrawn:
             publish_draw()
-    except DATABASE_AWAY as error:
-        connection.close()
-        logger.warning("The database is away (%s); the upkeep waits.", str(error).strip())

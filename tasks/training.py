@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import time
 from collections import OrderedDict
@@ -14,11 +15,11 @@ from celery import signals
 from django.conf import settings
 from django.db import close_old_connections, connection
 
-from engine.errors import InvalidDesign, TrainingError, TrainingInterrupted
+from engine.errors import DataMissing, InvalidDesign, TrainingError, TrainingInterrupted
 from tasks.celery import app
 from tasks.processes import DATABASE_AWAY, SLOT, end_with_supervisor, has_role, poll, start_thread
 from tasks.slot import CurrentRun, Slot
-from webapp import services
+from webapp import queries, services
 from webapp.models import FailureKind
 from webapp.services import Claim, Lease
 
@@ -68,6 +69,9 @@ def _train_and_record(slot: Slot, run: CurrentRun) -> None:
         if run.lease is not Lease.LOST:
             _write(run, lambda: services.release_run(claim))
         return
+    except DataMissing as error:
+        _give_up_data_set(slot, run, error)
+        return
     except TrainingError as error:
         _fail(slot, run, FailureKind(error.kind), str(error))
         return
@@ -81,12 +85,32 @@ def _train_and_record(slot: Slot, run: CurrentRun) -> None:
         logger.exception("Run %s failed by an error of the code.", claim.run_id)
         _fail(slot, run, FailureKind.CODE_ERROR, f"{type(error).__name__}: {error}")
         return
-    recorded = _write(
-        run,
-        lambda: services.record_result(claim, result, device_slots=slot.device_slots),
-    )
+    _record_result(slot, run, result)
+
+
+def _record_result(slot: Slot, run: CurrentRun, result: TrainingResult) -> None:
+    claim = run.claim
+    try:
+        recorded = _write(run, lambda: services.record_result(claim, result, device_slots=slot.device_slots))
+    except Exception as error:  # a result that the tables refuse would else be trained again as if its worker had died
+        logger.exception("The result of run %s can't be stored.", claim.run_id)
+        _fail(slot, run, FailureKind.CODE_ERROR, f"Its result can't be stored: {type(error).__name__}: {error}")
+        return
     if recorded:
-        _checkpoints(claim).clear()
+        try:
+            _checkpoints(claim).clear()
+        except OSError as error:
+            logger.warning("The checkpoints of run %s could not be removed: %s", claim.run_id, error)
+
+
+def _give_up_data_set(slot: Slot, run: CurrentRun, error: DataMissing) -> None:
+    """A data set that has gone since the last look is other machines' work; one that is there but unreadable fails."""
+    slot.find_data_sets()
+    if run.claim.regime.data_set in slot.data_sets:
+        _fail(slot, run, FailureKind.DATA_MISSING, str(error))
+    else:
+        logger.warning("Run %s goes back to the queue: %s", run.claim.run_id, error)
+        _write(run, lambda: services.release_run(run.claim))
 
 
 def _train(slot: Slot, run: CurrentRun) -> TrainingResult:
@@ -155,19 +179,34 @@ def _resident_data(regime: Regime, device: str) -> ResidentData:
     return _resident[key]
 
 
+def remove_spent_checkpoints() -> None:
+    """Remove checkpoints that nobody resumes: of runs that ended, where the process that should have died before."""
+    from engine.training import CheckpointStore
+
+    if not settings.CHECKPOINT_FOLDER.is_dir():
+        return
+    found = (re.match(r"run-(\d{1,18})-", file.name) for file in settings.CHECKPOINT_FOLDER.iterdir())
+    for run_id in queries.without_use_for_checkpoints({int(match[1]) for match in found if match}):
+        try:
+            CheckpointStore(settings.CHECKPOINT_FOLDER, f"run-{run_id}").clear()
+        except OSError as error:
+            logger.warning("The checkpoints of run %s could not be removed: %s", run_id, error)
+
+
 def run_slot() -> None:
     """Be a training slot: load torch, register as a worker, keep the heartbeat, find work by polling."""
     from engine.devices import device_kind, find_device, versions
 
     slot = Slot.from_environment()
-    kind, software = device_kind(find_device(slot.device)), versions()
+    slot.device_kind, slot.versions = device_kind(find_device(slot.device)), versions()
 
     def work() -> bool:
         global _slot
         if _slot is None:  # the database may have been away at the first try
-            slot.register(device_kind=kind, versions=software)
+            slot.register()
             start_thread(slot.beat, name="heartbeat")
             _slot = slot
+            remove_spent_checkpoints()
         return train_one(slot)
 
     poll(work, slot.stopping)

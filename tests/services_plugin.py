@@ -17,10 +17,12 @@ import pytest
 from webapp import embedded
 
 TESTS = Path(__file__).resolve().parent
-# Neither reads the database: the engine by its rules, the others because they are about starting things themselves.
+# None reads the database: the engine by its rules, the others because they start things themselves.
 WITHOUT_SERVICES = (
     TESTS / "engine",
+    TESTS / "chaos",
     TESTS / "conformance",
+    TESTS / "netspace_client",
     TESTS / "test_setup.py",
     TESTS / "webapp" / "test_embedded.py",
     TESTS / "webapp" / "test_processes.py",
@@ -30,6 +32,8 @@ NOT_INHERITED = (
     "ALLOWED_HOSTS",
     "CSRF_TRUSTED_ORIGINS",
     "DEBUG",
+    "EMAIL_FROM",
+    "EMAIL_URL",
     "HTTPS",
     "NETSPACE_CHECKPOINTS",
     "NETSPACE_DATA",
@@ -37,6 +41,7 @@ NOT_INHERITED = (
     "NETSPACE_LEASE_SECONDS",
     "NETSPACE_POLL_SECONDS",
     "NETSPACE_STALL_SECONDS",
+    "PROXIES",
 )
 
 external = bool(os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"))

@@ -8,7 +8,25 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 
-from webapp.models import Epoch, Event, Membership, Regime, Run, Sample, SampleBatch, Space, Team, User, Worker
+from webapp.models import (
+    ApiToken,
+    Epoch,
+    Event,
+    ImportedColumn,
+    ImportedPopulation,
+    Invitation,
+    Membership,
+    Regime,
+    ResultPage,
+    Run,
+    Sample,
+    SampleBatch,
+    ShareLink,
+    Space,
+    Team,
+    User,
+    Worker,
+)
 
 
 class UserCreationForm(AdminUserCreationForm):  # type: ignore[type-arg]  # generic in the stubs only
@@ -46,6 +64,18 @@ TABLES: dict[type[Any], dict[str, Any]] = {
         "list_filter": ("role",),
         "list_select_related": ("user", "team"),
     },
+    Invitation: {
+        "list_display": ("team", "role", "label", "created_by", "expires_at", "revoked_at", "accepted_by"),
+        "list_select_related": ("team", "created_by", "accepted_by"),
+        "raw_id_fields": ("team", "created_by", "accepted_by"),
+        "exclude": ("token_digest",),
+    },
+    ApiToken: {
+        "list_display": ("name", "user", "team", "created_at", "last_used_at", "revoked_at"),
+        "list_select_related": ("user", "team"),
+        "raw_id_fields": ("user", "team"),
+        "exclude": ("digest",),
+    },
     Space: {
         "list_display": ("name", "team", "family", "parent", "slot", "created_at"),
         "list_filter": ("family",),
@@ -78,6 +108,29 @@ TABLES: dict[type[Any], dict[str, Any]] = {
         "list_select_related": ("batch__space",),
         "raw_id_fields": ("sample", "batch", "worker"),
         "show_full_result_count": False,
+    },
+    ImportedPopulation: {
+        "list_display": ("name", "team", "source", "n", "left_out", "created_by", "created_at"),
+        "list_select_related": ("team", "created_by"),
+        "search_fields": ("name", "source"),
+        "raw_id_fields": ("team", "created_by"),
+    },
+    ImportedColumn: {
+        "list_display": ("name", "population", "position", "kind"),
+        "list_select_related": ("population",),
+        "raw_id_fields": ("population",),
+    },
+    ResultPage: {
+        "list_display": ("title", "team", "updated_by", "updated_at", "frozen_at"),
+        "list_select_related": ("team", "updated_by"),
+        "search_fields": ("title",),
+        "raw_id_fields": ("team", "created_by", "updated_by"),
+    },
+    ShareLink: {
+        "list_display": ("page", "created_by", "expires_at", "revoked_at", "views"),
+        "list_select_related": ("page", "created_by"),
+        "raw_id_fields": ("page", "created_by"),
+        "exclude": ("token_digest",),
     },
     Epoch: {
         "list_display": ("run_id", "attempt", "number", "train_loss", "train_error", "test_error", "seconds"),

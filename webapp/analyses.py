@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import combinations, pairwise
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
-from django.urls import reverse
-from scipy import stats
 
-from engine.designs import AnyNetDesign
-from engine.statistics import best_designs, empirical_bootstrap, holm, random_search_curve, sample_size_study
+from engine.designs import design_from_json
+from engine.population import Range
+from engine.statistics import empirical_bootstrap, holm
 from engine.statistics.bootstrap import Estimate
 from engine.statistics.comparisons import Comparison
 from webapp import plots
 from webapp.estimates import compared, estimated_mean
 from webapp.figures import Figure, Table, text_columns
-from webapp.findings import Shown
+from webapp.findings import Shown, quarter_table
+from webapp.forms.filters import in_counts
+from webapp.linear_fits import COLUMN as FIT_COLUMN
+from webapp.linear_fits import fit_figure, fits
 from webapp.models import Sample
-from webapp.plots import FloatArray
-from webapp.queries import COMPLEXITIES, SAMPLE_ID
+from webapp.narrowing import restriction
+from webapp.queries import COMPLEXITIES, SAMPLE_ID, load_designs
 from webapp.samples import per_block
-from webapp.wording import NBSP, compact, counted, fixed, p_text, p_value, percent, signed, significant
+from webapp.wording import NBSP, compact, counted, fixed, p_text, p_value, signed, significant
 
 BEST_SHOWN = 10
 DRAWN_AT_MOST = 2000  # points of a scatter; more are thinned for drawing, never for computing
-SEARCH_SIZES = (8, 32, 128)
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,14 @@ class PopulationLine:
 
 @dataclass(frozen=True)
 class BestLine:
-    """One of the best designs; ``values`` are the parameters and complexities as shown."""
+    """One of the best designs; ``values`` are the parameters and complexities as shown.
+
+    ``widths`` (per block) is empty for a row that was imported without its design.
+    """
 
     rank: int
     sample_id: int
+    url: str
     position: int
     error: float
     widths: list[int]
@@ -89,7 +94,8 @@ def finding(populations: Sequence[Shown], pairs: Sequence[Pair]) -> str:
     test = pair.comparison
     numbers = (
         f"difference {signed(test.mean_difference)} (95{NBSP}%: {signed(test.interval[0])}, "
-        f"{signed(test.interval[1])}), KS{NBSP}D{NBSP}={NBSP}{fixed(test.ks_distance, 2)}, {p_text(pair.p_adjusted)}"
+        f"{signed(test.interval[1])}), KS{NBSP}D{NBSP}={NBSP}{fixed(test.ks_distance, 2)}, {p_text(pair.p_adjusted)}, "
+        f"n{NBSP}={NBSP}{test.n_a:,} and {test.n_b:,}"
     )
     means = f"{fixed(pair.first.edf.mean)}{NBSP}% against {fixed(pair.second.edf.mean)}{NBSP}%"
     if pair.differs:
@@ -110,14 +116,6 @@ def _finding_of_one(shown: Shown) -> str:
         f"The {counted(shown.n, 'design')} of {shown.name} have a mean error of {fixed(mean.value)}{NBSP}% "
         f"(95{NBSP}%: {fixed(low)}–{fixed(high)})."
     )
-
-
-def complexity_sentence(pair: Pair) -> str:
-    """Whether the two populations were compared at alike complexity."""
-    first, second = (shown.trained.population["flops"].tolist() for shown in (pair.first, pair.second))
-    p = float(stats.ks_2samp(first, second).pvalue)
-    alike = "complexity alike" if p > 0.05 else "complexity differs: look at equal flops before you conclude"
-    return f"{alike} (flops, KS {p_text(p)})"
 
 
 def pair_table(pairs: Sequence[Pair]) -> Table:
@@ -141,26 +139,43 @@ def parameter_names(shown: Shown) -> list[str]:
     return [name for name in shown.trained.population.names if name not in left_out]
 
 
+def filter_columns(shown: Shown) -> list[str]:
+    """The columns an analysis may be filtered by: never the error, which would bias everything that is said of it."""
+    return [*parameter_names(shown), *shown.costs]
+
+
+def filtered(shown: Shown, ranges: Mapping[str, Range]) -> Shown:
+    """The samples inside the ranges of those columns it has; as it is where it has none of them."""
+    own = in_counts(ranges, filter_columns(shown))
+    if not own:
+        return shown
+    population = shown.trained.population.filter(own)
+    return replace(shown, trained=replace(shown.trained, population=population), total=shown.n)
+
+
 def parameter_figures(shown: Shown, *, csv: str, refinable: bool) -> list[Figure]:
     """One scatter a parameter and complexity that varies, with where the best designs lie."""
     population = shown.trained.population
     drawn = np.linspace(0, population.n - 1, min(population.n, DRAWN_AT_MOST)).astype(int)
-    ranks = np.argsort(np.argsort(population.errors, kind="stable")) + 1
+    ranks = np.searchsorted(np.sort(population.errors), population.errors, side="left") + 1
     columns = {
         name: population[name][drawn] / (1e6 if name in COMPLEXITIES else 1)
-        for name in (*parameter_names(shown), *COMPLEXITIES, "error")
+        for name in (*parameter_names(shown), *shown.costs, "error")
     }
     ids = population[SAMPLE_ID][drawn].astype(int)
     labels = [
         f"sample {sample}: error {fixed(error)} %, rank {rank} of {population.n}"
         for sample, error, rank in zip(ids, columns["error"], ranks[drawn], strict=True)
     ]
-    source = plots.population_source(columns, urls=[reverse("sample", args=[pk]) for pk in ids], labels=labels)
-    return [
+    fitted = fits(shown, drawn)
+    more = {} if fitted is None else {FIT_COLUMN: fitted}
+    source = plots.population_source(columns | more, urls=[shown.sample_url(pk) for pk in ids], labels=labels)
+    figures = [
         _parameter_figure(shown, name, source, csv=csv, refinable=refinable)
-        for name in (*parameter_names(shown), *COMPLEXITIES)
+        for name in (*parameter_names(shown), *shown.costs)
         if np.ptp(population[name]) > 0
     ]
+    return figures if fitted is None else [*figures, fit_figure(shown, source, fitted, population.errors[drawn])]
 
 
 def _parameter_figure(shown: Shown, name: str, source: object, *, csv: str, refinable: bool) -> Figure:
@@ -172,12 +187,12 @@ def _parameter_figure(shown: Shown, name: str, source: object, *, csv: str, refi
     low, median, high = (words(value / scale) for value in (best.low, best.median, best.high))
     link = ""
     if refinable and not is_cost:
-        link = f"{reverse('refine-space', args=[shown.space.pk])}?narrow={name}:{best.low:g}:{best.high:g}"
+        link = shown.refine_url(restriction(name, best.low, best.high))
     return Figure(
         element=f"by-{name}",
         plot=plots.scatter_figure(source, name, label=f"{name}{unit}", slot=shown.slot, best=best, scale=scale),
         caption=f"Best designs have {name} {low} to {high}{' M' if is_cost else ''}; n = {population.n}.",
-        table=_quarter_table(population[name] / scale, population.errors, f"{name}{unit}"),
+        table=quarter_table(population[name] / scale, population.errors, f"{name}{unit}"),
         size="mid",
         title=f"{name} {median}",
         note=f"({low}–{high})",
@@ -188,67 +203,41 @@ def _parameter_figure(shown: Shown, name: str, source: object, *, csv: str, refi
     )
 
 
-def _quarter_table(values: FloatArray, errors: FloatArray, label: str) -> Table:
-    edges = np.unique(np.quantile(values, [0, 0.25, 0.5, 0.75, 1]))
-    rows = []
-    for k, (low, high) in enumerate(pairwise(edges)):
-        inside = (values >= low if k == 0 else values > low) & (values <= high)
-        if inside.any():
-            kept = errors[inside]
-            span = f"{significant(low)}–{significant(high)}"
-            rows.append([span, str(len(kept)), fixed(kept.min()), fixed(kept.mean())])
-    columns = text_columns(f"{label}, quarter", "n", "Best error (%)", "Mean error (%)")
-    return Table(f"Error by {label}", columns, rows)
-
-
-def best_lines(shown: Shown, *, count: int = BEST_SHOWN) -> list[BestLine]:
-    """The designs of lowest error, with the picture of each."""
+def best_and_worst(shown: Shown, *, count: int = BEST_SHOWN) -> tuple[list[BestLine], list[BestLine]]:
+    """The designs of lowest error, and those of highest that are not among them, each with its picture."""
     population = shown.trained.population
-    best = best_designs(population.errors, count=count)
-    ids = [int(population[SAMPLE_ID][row]) for row in best.rows]
-    samples = Sample.objects.in_bulk(ids)
+    order = population.best_to_worst()
+    rows = [*order[:count], *order[count:][-count:][::-1]]
+    ids = [int(population[SAMPLE_ID][row]) for row in rows]
+    pictures = _pictures(shown, ids)
+    ranks = np.searchsorted(population.errors[order], population.errors[rows], side="left") + 1
     names = parameter_names(shown)
-    return [
+    lines = [
         BestLine(
             rank=int(rank),
             sample_id=pk,
-            position=samples[pk].position,
-            error=float(error),
-            widths=block_widths(samples[pk].design),
+            url=shown.sample_url(pk),
+            position=pictures[pk][0],
+            error=float(population.errors[row]),
+            widths=pictures[pk][1],
             values=[compact(population[name][row]) for name in names]
-            + [significant(population[name][row] / 1e6) for name in COMPLEXITIES],
+            + [significant(population[name][row] / 1e6) for name in shown.costs],
         )
-        for row, rank, error, pk in zip(best.rows, best.ranks, best.errors, ids, strict=True)
+        for row, rank, pk in zip(rows, ranks, ids, strict=True)
     ]
+    return lines[:count], lines[count:]
+
+
+def _pictures(shown: Shown, ids: Sequence[int]) -> dict[int, tuple[int, list[int]]]:
+    """Position and width of every block of some samples, by their id."""
+    if shown.imported:
+        designs = load_designs(shown.imported, rows=ids)
+        return {row: (row, block_widths(designs[row]) if row in designs else []) for row in ids}
+    samples = Sample.objects.in_bulk(ids)
+    return {pk: (samples[pk].position, block_widths(samples[pk].design)) for pk in ids}
 
 
 def block_widths(design: dict[str, object]) -> list[int]:
     """The width of every block of a stored design, stage after stage."""
-    anynet = AnyNetDesign.from_json(design)
+    anynet = design_from_json(design).to_anynet()
     return per_block(anynet.stage_depths, anynet.stage_widths)
-
-
-def evidence(populations: Sequence[Shown]) -> list[tuple[str, str]]:
-    """How far the samples carry: facts with their names."""
-    first = populations[0]
-    facts = []
-    if first.n >= 8:
-        half = first.n // 2
-        study = sample_size_study(first.errors, sizes=[half], repeats=50)
-        text = (
-            f"A random half of the {first.n} of {first.name} differs from the whole by KS "
-            f"{fixed(float(study.distance[0]), 3)} on average."
-        )
-        facts.append(("Is n enough?", text))
-    sizes = [size for size in SEARCH_SIZES if all(size <= shown.n for shown in populations)]
-    if sizes:
-        reached = " and ".join(
-            f"{fixed(random_search_curve(shown.errors).at(sizes[-1]))}{NBSP}% in {shown.name}" for shown in populations
-        )
-        facts.append(("Random search", f"The best of {sizes[-1]} samples reaches on average {reached}."))
-    failed = [shown for shown in populations if shown.trained.population.failed]
-    for shown in failed:
-        count = shown.trained.population.failed
-        most = percent(count / (shown.n + count))
-        facts.append(("Failures", f"{count} of {shown.n + count} of {shown.name}: its EDF moves by at most {most}."))
-    return facts

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.text import slugify
+
 
 @dataclass(frozen=True)
 class Column:
@@ -23,6 +25,11 @@ class Table:
     label: str
     columns: Sequence[Column]
     rows: Sequence[Sequence[str]]
+
+    @property
+    def slug(self) -> str:
+        """Its name in an address."""
+        return slugify(self.label)
 
     @property
     def cells(self) -> list[list[tuple[str, Column]]]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
+from django.urls import reverse
 
 from engine.population import FloatArray
 from engine.statistics import anytime_edf_band, edf_band, error_edf, failure_bounds
@@ -15,21 +17,28 @@ from engine.statistics.sequential import anytime_median
 from webapp import plots
 from webapp.estimates import estimated_mean
 from webapp.figures import Figure, LegendEntry, Table, text_columns
-from webapp.models import Regime, Space
-from webapp.queries import TrainedPopulation
-from webapp.wording import NBSP, fixed, percent
+from webapp.models import ImportedPopulation, Regime, Space
+from webapp.queries import COMPLEXITIES, ErrorChoice, TrainedPopulation
+from webapp.wording import NBSP, fixed, percent, significant
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """A population as a page shows it; ``name`` tells it apart from the others on the page."""
+    """A population as a page shows it; ``name`` tells it apart from the others on the page.
 
-    space: Space
-    regime: Regime
+    It has a space and a regime, or it was ``imported`` and has neither. Where a filter is on, ``total`` is the number
+    of samples before it.
+    """
+
+    space: Space | None
+    regime: Regime | None
     trained: TrainedPopulation
     name: str
+    imported: ImportedPopulation | None = None
+    error: ErrorChoice = "final"
+    total: int | None = None
 
     @property
     def key(self) -> str:
@@ -38,11 +47,64 @@ class Shown:
     @property
     def pair(self) -> str:
         """As it stands in an address."""
-        return f"{self.space.pk}-{self.regime.pk}"
+        return f"i{self.imported.pk}" if self.imported else f"{self._space.pk}-{self._regime.pk}"
 
     @property
     def slot(self) -> int:
-        return self.space.slot
+        return self.imported.slot if self.imported else self._space.slot
+
+    @property
+    def url(self) -> str:
+        """The page of its space, or its own where it was imported."""
+        if self.imported:
+            return reverse("imported", args=[self.imported.pk])
+        return reverse("space", args=[self._space.pk])
+
+    @property
+    def origin(self) -> tuple[str, str]:
+        """Space and regime as two words for a table or a file; an imported one names its file as the regime."""
+        if self.imported:
+            return self.imported.name, f"imported from {self.imported.source}"
+        return self._space.name, self._regime.name
+
+    def file_url(self, kind: str, error: ErrorChoice) -> str:
+        """Where its samples can be downloaded as csv, json or parquet."""
+        if self.imported:
+            return f"{reverse('imported-file', args=[self.imported.pk, kind])}?error={error}"
+        return f"{reverse('population-file', args=[self._space.pk, self._regime.pk, kind])}?error={error}"
+
+    @property
+    def files(self) -> list[tuple[str, str]]:
+        """Its samples as files: what kind, and where."""
+        words = {"csv": "CSV", "parquet": "Parquet", "json": "JSON"}
+        return [(word, self.file_url(kind, self.error)) for kind, word in words.items()]
+
+    def refine_url(self, narrow: str = "") -> str:
+        """The form that refines its space, with a range filled in; empty for an imported one, which has no laws."""
+        if self.imported:
+            return ""
+        return reverse("refine-space", args=[self._space.pk]) + (f"?narrow={narrow}" if narrow else "")
+
+    def sample_url(self, sample_id: int) -> str:
+        """The page of one of its samples; ``sample_id`` of an imported one is the number of its row."""
+        if self.imported:
+            return f"{self.url}?row={sample_id}#rows"
+        return reverse("sample", args=[sample_id])
+
+    @property
+    def costs(self) -> list[str]:
+        """The complexities that are known: all of them unless it was imported without."""
+        return [name for name in COMPLEXITIES if name in self.trained.population]
+
+    @property
+    def _space(self) -> Space:
+        assert self.space is not None  # noqa: S101  (a population that was not imported has one)
+        return self.space
+
+    @property
+    def _regime(self) -> Regime:
+        assert self.regime is not None  # noqa: S101
+        return self.regime
 
     @property
     def n(self) -> int:
@@ -63,11 +125,22 @@ class Shown:
 
     @property
     def curve(self) -> plots.Curve:
-        return plots.Curve(self.key, self.slot, self.edf, self.band if self.band.half_width < 1 else None)
+        band = self.band if self.band.half_width < 1 else None
+        failed = self.trained.population.failed
+        return plots.Curve(
+            self.key, self.slot, self.edf, band, failure_bounds(self.errors, failed=failed) if failed else None
+        )
+
+    @property
+    def ahead(self) -> FloatArray:
+        """Errors to draw pale: what finished ahead, unless a filter is on, which these were not asked."""
+        return self.trained.ahead if self.total is None else np.array([])
 
     @property
     def counts(self) -> str:
-        return counts_in_words(self.trained)
+        left_out = self.imported.left_out if self.imported else 0
+        said = counts_in_words(self.trained, of=self.total)
+        return f"{said}, {left_out:,} of its file left out" if left_out else said
 
     @property
     def legend(self) -> LegendEntry:
@@ -75,10 +148,11 @@ class Shown:
         return LegendEntry(self.key, self.slot, self.name, note)
 
 
-def counts_in_words(trained: TrainedPopulation) -> str:
-    """n used, f failed, p pending; and what else there is to know before trusting n."""
+def counts_in_words(trained: TrainedPopulation, *, of: int | None = None) -> str:
+    """n used (``of`` so many, where a filter is on), f failed, p pending; and what else to know before trusting n."""
     population = trained.population
-    said = f"{population.n:,} used, {population.failed:,} failed, {population.pending:,} pending"
+    used = f"{population.n:,} used" if of is None else f"{population.n:,} of {of:,} used"
+    said = f"{used}, {population.failed:,} failed, {population.pending:,} pending"
     if len(trained.ahead):
         said += f", {len(trained.ahead):,} finished ahead"
     if trained.cancelled:
@@ -105,7 +179,7 @@ def middle_of(shown: Shown) -> tuple[str, str, str]:
 def edf_shown(populations: Sequence[Shown], *, csv: str, element: str = "edf") -> Figure:
     """The figure of error EDFs with everything around it. Every population must have a sample."""
     curves = [shown.curve for shown in populations]
-    ahead = np.concatenate([shown.trained.ahead for shown in populations])
+    ahead = np.concatenate([shown.ahead for shown in populations])
     span = plots.edf_range(curves, more=ahead)
     return Figure(
         element=element,
@@ -122,6 +196,10 @@ def _edf_caption(populations: Sequence[Shown], ahead: FloatArray) -> str:
     medians = [f"half of {shown.name} below {fixed(float(np.median(shown.errors)))}{NBSP}%" for shown in populations]
     sentences = [f"{medians[0][0].upper()}{medians[0][1:]}" + "".join(f", {text}" for text in medians[1:]) + "."]
     sentences += [_band_sentence(shown, alone=len(populations) == 1) for shown in populations]
+    if any(shown.trained.population.failed for shown in populations):
+        sentences.append(_margin_sentence([shown for shown in populations if shown.trained.population.failed]))
+    if any(shown.n > plots.MOST_STEPS for shown in populations):
+        sentences.append("Steps are drawn to a thousandth; every sample is computed with.")
     if len(ahead):
         sentences.append(
             f"Only the finished prefix in draw order counts, because cheap networks finish first; "
@@ -140,13 +218,38 @@ def _band_sentence(shown: Shown, *, alone: bool) -> str:
     return f"{whose}: simultaneous, 95{NBSP}%, {width}."
 
 
+def _margin_sentence(populations: Sequence[Shown]) -> str:
+    """How far failed runs could move the EDFs; `failure_bounds` are what is hatched."""
+    margins = []
+    for shown in populations:
+        failed = shown.trained.population.failed
+        most = fixed(failed / (shown.n + failed), 3)
+        margins.append(f"{failed:,} of {shown.n + failed:,} of {shown.name}, ± {most} at most")
+    return f"Hatched: where the EDF of all would lie, whatever the failed ones had given ({'; '.join(margins)})."
+
+
 def quantile_table(populations: Sequence[Shown]) -> Table:
     columns = text_columns("Share of designs", *(f"{shown.name}, error (%)" for shown in populations))
-    rows = [
-        [percent(share, 0), *(fixed(float(np.quantile(shown.errors, share))) for shown in populations)]
-        for share in QUANTILES
-    ]
-    return Table("Quantiles of the error", columns, rows)
+    return Table("Quantiles of the error", columns, quantile_rows(*(shown.errors for shown in populations)))
+
+
+def quantile_rows(*errors: FloatArray) -> list[list[str]]:
+    """One row a quantile, one column a population."""
+    return [[percent(share, 0), *(fixed(float(np.quantile(one, share))) for one in errors)] for share in QUANTILES]
+
+
+def quarter_table(values: FloatArray, errors: FloatArray, label: str) -> Table:
+    """Error by the quarters of a column."""
+    edges = np.unique(np.quantile(values, [0, 0.25, 0.5, 0.75, 1]))
+    rows = []
+    for k, (low, high) in enumerate(pairwise(edges)):
+        inside = (values >= low if k == 0 else values > low) & (values <= high)
+        if inside.any():
+            kept = errors[inside]
+            span = f"{significant(low)}–{significant(high)}"
+            rows.append([span, str(len(kept)), fixed(kept.min()), fixed(kept.mean())])
+    columns = text_columns(f"{label}, quarter", "n", "Best error (%)", "Mean error (%)")
+    return Table(f"Error by {label}", columns, rows)
 
 
 def failure_sentence(shown: Shown) -> str:

@@ -136,6 +136,7 @@ class Launcher:
             # A port that somebody else has taken meanwhile was replaced after this process had read its settings.
             connection.settings_dict["PORT"] = urlsplit(running.database_url).port
             self.say(f"PostgreSQL and Redis are running under {settings.VAR} ({time.monotonic() - started:.1f} s).")
+        self.say(f"Starting the web app at {self.address} and a worker ...")
         call_command("migrate", verbosity=0, interactive=False)
         connection.close()
         python = sys.executable

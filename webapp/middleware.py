@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
-from webapp.models import Membership
+from webapp.models import Membership, User
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -77,3 +79,22 @@ def _membership(request: HttpRequest) -> Membership | None:
     chosen = request.session.get(TEAM_KEY)
     found = memberships.filter(team_id=chosen).first() if chosen else None
     return found or memberships.order_by("id").first()
+
+
+def viewer_time_zone(get_response: GetResponse) -> GetResponse:
+    """Show times as the person's clock has them; UTC to a visitor."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        name = request.user.time_zone if isinstance(request.user, User) else "UTC"
+        with timezone.override(_zone(name)):
+            return get_response(request)
+
+    return middleware
+
+
+def _zone(name: str) -> ZoneInfo:
+    """The zone of that name; UTC where this machine does not know it."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")

@@ -6,70 +6,19 @@ Every write goes through webapp.services, every read that spans rows through web
 from __future__ import annotations
 
 import uuid
-from typing import Any, ClassVar
 
-from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-
-class UserManager(BaseUserManager["User"]):
-    """Accounts by e-mail address; there are no user names."""
-
-    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
-        user = self.model(email=self.normalize_email(email).lower(), **fields)
-        user.set_password(password)
-        user.save(using=self._db)
-        return user
-
-    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
-        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
-
-
-class User(AbstractUser):
-    username = None  # type: ignore[assignment]
-    email = models.EmailField("e-mail address", unique=True)
-    name = models.CharField(max_length=120, blank=True)
-
-    USERNAME_FIELD = "email"
-    REQUIRED_FIELDS: ClassVar[list[str]] = []
-    objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
-
-    def __str__(self) -> str:
-        return self.name or self.email
-
-
-class Role(models.TextChoices):
-    OWNER = "owner", "owner"
-    MEMBER = "member", "member"
-    VIEWER = "viewer", "viewer"
-
-
-class Team(models.Model):
-    name = models.CharField(max_length=120)
-    members: models.ManyToManyField[User, Membership] = models.ManyToManyField(
-        User, through="Membership", related_name="teams"
-    )
-    created_at = models.DateTimeField(default=timezone.now)
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Membership(models.Model):
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
-    role = models.CharField(max_length=8, choices=Role.choices, default=Role.MEMBER)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["team", "user"], name="membership_once"),
-            models.CheckConstraint(condition=Q(role__in=Role.values), name="membership_role_known"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.user} in {self.team} as {self.role}"
+from webapp.people import ApiToken as ApiToken
+from webapp.people import Invitation as Invitation
+from webapp.people import Membership as Membership
+from webapp.people import Role as Role
+from webapp.people import Team as Team
+from webapp.people import User as User
+from webapp.sharing import ResultPage as ResultPage
+from webapp.sharing import ShareLink as ShareLink
 
 
 class Family(models.TextChoices):
@@ -137,9 +86,15 @@ class SampleBatch(models.Model):
     seed = models.PositiveBigIntegerField()
     priority = models.SmallIntegerField(default=0, help_text="higher goes first")
     paused = models.BooleanField(default=False)
+    finish_running = models.BooleanField(
+        default=False, db_default=False, help_text="while paused: runs that have begun go on to their end"
+    )
     state = models.CharField(max_length=10, choices=BatchState.choices, default=BatchState.REQUESTED)
     attempt = models.PositiveIntegerField(default=0, help_text="the fence of the draw: + 1 at each claim")
     lease_until = models.DateTimeField(null=True, blank=True)
+    lost_workers = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="how often the process that drew it was lost"
+    )
     report = models.JSONField(default=dict, blank=True, help_text="statistics of the draw (engine.sampling)")
     message = models.TextField(blank=True, help_text="why the draw ended without designs")
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
@@ -153,6 +108,9 @@ class SampleBatch(models.Model):
             models.CheckConstraint(
                 condition=Q(state="drawing", lease_until__isnull=False) | ~Q(state="drawing") & Q(lease_until=None),
                 name="batch_lease_only_while_drawing",
+            ),
+            models.CheckConstraint(
+                condition=Q(paused=True) | Q(finish_running=False), name="batch_finish_running_only_while_paused"
             ),
         ]
         indexes = [
@@ -224,6 +182,8 @@ class Worker(models.Model):
     device_slots = models.PositiveSmallIntegerField(default=1, help_text="slots that share the device")
     data_sets = models.JSONField(default=list, help_text="names of the data sets found on this machine")
     versions = models.JSONField(default=dict)
+    draining = models.BooleanField(default=False, db_default=False, help_text="finishes its run and takes no more")
+    memory = models.PositiveBigIntegerField(null=True, blank=True, help_text="bytes, at the last sign of life")
     started_at = models.DateTimeField(default=timezone.now)
     last_seen = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -312,6 +272,56 @@ class Epoch(models.Model):
 
     def __str__(self) -> str:
         return f"epoch {self.number} of {self.run}"
+
+
+class ImportedPopulation(models.Model):
+    """Results from elsewhere, as columns: what a file held, once a person had looked at it and confirmed."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="imported_populations")
+    name = models.CharField(max_length=120)
+    source = models.CharField(max_length=200, help_text="name of the file")
+    error_origin = models.CharField(max_length=200, help_text="how its column of errors came about, in words")
+    n = models.PositiveIntegerField(help_text="rows, all used")
+    left_out = models.PositiveIntegerField(default=0, help_text="rows of the file that could not be used")
+    slot = models.PositiveSmallIntegerField(default=1, help_text="colour and dash on every page, 1 to 7")
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["team", "name"], name="imported_name_once_a_team"),
+            models.CheckConstraint(condition=Q(n__gte=1), name="imported_has_rows"),
+            models.CheckConstraint(condition=Q(slot__range=(1, 7)), name="imported_slot_1_to_7"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ColumnKind(models.TextChoices):
+    NUMBER = "number", "number"
+    TEXT = "text", "text"
+    DESIGN = "design", "design"
+
+
+class ImportedColumn(models.Model):
+    """One column: float64 little-endian for numbers, compressed JSON for text and designs. Never a pickle."""
+
+    population = models.ForeignKey(ImportedPopulation, on_delete=models.CASCADE, related_name="columns")
+    position = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=60)
+    kind = models.CharField(max_length=6, choices=ColumnKind.choices)
+    values = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["population", "name"], name="imported_column_name_once"),
+            models.UniqueConstraint(fields=["population", "position"], name="imported_column_position_once"),
+            models.CheckConstraint(condition=Q(kind__in=ColumnKind.values), name="imported_column_kind_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.population}"
 
 
 class Event(models.Model):

@@ -1,14 +1,19 @@
-"""A range read off a plot, brought into a space's laws: the start of a refinement."""
+"""Restrictions read off a plot or suggested, brought into a space's laws and rules: the start of a refinement.
+
+In an address each is such as ``w_m:2.26:2.55``, ``depth::20`` (an open end) or ``widths_non_decreasing`` (a rule).
+"""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from engine.errors import InvalidSpace
 from engine.laws import Law
+from engine.space_checks import RULES
 from engine.spaces import AnyNetSpace, RegNetSpace
 
 STAGE_COLUMN = re.compile(r"(d|w|b|g|groups)_([1-8])")
@@ -16,19 +21,47 @@ STAGE_LAWS = {"d": "depths", "w": "widths", "b": "bottleneck_ratios", "g": "grou
 SHARED = {"bottleneck_ratio": "bottleneck_ratios", "group_width": "group_widths"}
 
 
+def restriction(column: str, low: float | None, high: float | None) -> str:
+    """A range as it stands in an address."""
+    return ":".join([column, *("" if bound is None else f"{bound:.12g}" for bound in (low, high))])
+
+
+def restricted(space: AnyNetSpace | RegNetSpace, asked: Iterable[str]) -> AnyNetSpace | RegNetSpace:
+    """The space with every restriction of an address, one after the other."""
+    for one in asked:
+        space = narrowed(space, one)
+    return space
+
+
 def narrowed(space: AnyNetSpace | RegNetSpace, asked: str) -> AnyNetSpace | RegNetSpace:
-    """The space with one parameter narrowed; ``asked`` is such as ``w_m:2.26:2.55``.
+    """The space with one restriction.
 
     What makes no sense for this space leaves it as it is: the form shows what came of it.
     """
     column, _, limits = asked.partition(":")
     try:
-        low, high = (float(bound) for bound in limits.split(":"))
-        if not (math.isfinite(low) and math.isfinite(high) and low <= high):
-            return space
-        return _with_range(space, column, low, high)
+        if not limits:
+            return _with_rule(space, column)
+        low, high = (_bound(text, default) for text, default in zip(limits.split(":"), (-1, 1), strict=True))
+        return _with_range(space, column, low, high) if low <= high else space
     except (ValueError, InvalidSpace):
         return space
+
+
+def _bound(text: str, sign: int) -> float:
+    """A bound, infinite where that end is open."""
+    if not text:
+        return sign * math.inf
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+def _with_rule(space: AnyNetSpace | RegNetSpace, rule: str) -> AnyNetSpace | RegNetSpace:
+    if not isinstance(space, AnyNetSpace) or rule not in RULES or rule in space.rules:
+        return space
+    return replace(space, rules=(*space.rules, rule))
 
 
 def _with_range(space: AnyNetSpace | RegNetSpace, column: str, low: float, high: float) -> AnyNetSpace | RegNetSpace:

@@ -8,6 +8,7 @@ parameter's name, never a name that a person gave: those stand in the HTML aroun
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,9 +22,10 @@ from bokeh.plotting import figure
 from bokeh.themes import Theme
 
 from engine.statistics.bootstrap import EmpiricalBootstrap
-from engine.statistics.edf import EdfBand, ErrorEdf
+from engine.statistics.edf import EdfBand, ErrorEdf, FailureBounds, NormalisedEdf
 
 FloatArray = npt.NDArray[np.float64]
+PLAIN_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 
 FONT = "Inter, system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 INK, MUTED, GRID, PAGE, ACCENT, AXIS, FAILED = (f"#0b0a0{k}" for k in range(1, 8))
@@ -74,27 +76,36 @@ THEME = Theme(
 )
 
 
+MOST_STEPS = 1_000  # levels of an EDF as drawn: a third of a pixel each, far below what a line's width hides
+
+
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """A population as drawn: the key its legend button names, its space's slot, its EDF and, where known, its band."""
+    """A population as drawn: the key its legend button names, its space's slot, its EDF and, where known, its band.
+
+    ``failures`` bounds the EDF of all its samples where some failed.
+    """
 
     key: str
     slot: int
-    edf: ErrorEdf
+    edf: ErrorEdf | NormalisedEdf
     band: EdfBand | None = None
+    failures: FailureBounds | None = None
 
 
 def page_plots(figures: Mapping[str, Any]) -> dict[str, Any]:
     """What goes into the page's one ``script[data-plots]``: element id -> figure, all in one document."""
     document = Document(theme=THEME)
-    for plot in figures.values():
-        document.add_root(plot)
+    with document.models.freeze():  # else every root walks through all models of those before it
+        for plot in figures.values():
+            document.add_root(plot)
     roots = {plot.id: element for element, plot in figures.items()}
     items = [{"docid": "page", "roots": roots, "root_ids": list(roots)}]
     return {"docs": {"page": document.to_json(deferred=False)}, "items": items}
 
 
-def _figure(height: int, x_label: str | None, y_label: str | None, *, tools: str = "", **more: Any) -> Any:
+def base_figure(height: int, x_label: str | None, y_label: str | None, *, tools: str = "", **more: Any) -> Any:
+    """An empty plot with the axes and tools that all have in common."""
     plot = figure(
         height=height,
         sizing_mode="stretch_width",
@@ -129,12 +140,21 @@ def _steps(errors: FloatArray, fractions: FloatArray, low: float, high: float) -
     return x, y
 
 
+def drawn_steps(fractions: FloatArray) -> npt.NDArray[np.intp]:
+    """Which steps of an EDF are drawn: up to a thousand all, else the first to reach each thousandth, and the last."""
+    if len(fractions) <= MOST_STEPS:
+        return np.arange(len(fractions))
+    levels = np.floor(fractions * MOST_STEPS)
+    kept = np.flatnonzero(np.diff(levels, prepend=-1) > 0)
+    return np.union1d(kept, [len(fractions) - 1])
+
+
 def edf_figure(
     curves: Sequence[Curve], *, x_range: tuple[float, float], height: int = 352, ahead: FloatArray | None = None
 ) -> Any:
     """Error EDFs with their simultaneous bands; ``ahead`` marks errors that finished ahead and are not used."""
     low, high = x_range
-    plot = _figure(
+    plot = base_figure(
         height, "error (%)", "share of designs below", tools="box_zoom,reset", x_range=x_range, y_range=(0, 1.02)
     )
     plot.yaxis.formatter = NumeralTickFormatter(format="0 %")
@@ -142,6 +162,8 @@ def edf_figure(
     for curve in curves:
         if curve.band is not None:
             _draw_band(plot, curve, curve.band, low, high)
+        if curve.failures is not None:
+            _draw_margin(plot, curve, curve.failures, low, high)
     for curve in curves:
         _draw_edf(plot, curve, low, high)
     if ahead is not None and len(ahead):
@@ -151,15 +173,30 @@ def edf_figure(
 
 
 def _draw_band(plot: Any, curve: Curve, band: EdfBand, low: float, high: float) -> None:
-    x = np.concatenate([[low], band.errors, [max(high, band.errors[-1])]])
-    lower = np.concatenate([[0], band.lower, band.lower[-1:]])
-    upper = np.concatenate([[band.half_width], band.upper, [1]])
+    kept = drawn_steps(curve.edf.fractions)
+    x = np.concatenate([[low], band.errors[kept], [max(high, band.errors[-1])]])
+    lower = np.concatenate([[0], band.lower[kept], band.lower[-1:]])
+    upper = np.concatenate([[band.half_width], band.upper[kept], [1]])
     colour = SPACE_COLOURS[curve.slot]
     plot.varea_step(x=x, y1=lower, y2=upper, step_mode="after", fill_color=colour, fill_alpha=0.13, name=curve.key)
 
 
+def _draw_margin(plot: Any, curve: Curve, bounds: FailureBounds, low: float, high: float) -> None:
+    """Hatched: where the EDF of all lies, whatever the failed ones would have given."""
+    kept = drawn_steps(curve.edf.fractions)
+    x = np.concatenate([[low], bounds.errors[kept], [max(high, bounds.errors[-1])]])
+    lower = np.concatenate([[0], bounds.lower[kept], bounds.lower[-1:]])
+    upper = np.concatenate([[bounds.failed / (bounds.n + bounds.failed)], bounds.upper[kept], [1]])
+    hatch = {"hatch_pattern": "right_diagonal_line", "hatch_scale": 6, "hatch_weight": 0.75, "hatch_alpha": 0.5}
+    colour = SPACE_COLOURS[curve.slot]
+    plot.varea_step(
+        x=x, y1=lower, y2=upper, step_mode="after", fill_alpha=0, hatch_color=colour, name=curve.key, **hatch
+    )
+
+
 def _draw_edf(plot: Any, curve: Curve, low: float, high: float) -> None:
-    x, y = _steps(curve.edf.errors, curve.edf.fractions, low, high)
+    kept = drawn_steps(curve.edf.fractions)
+    x, y = _steps(curve.edf.errors[kept], curve.edf.fractions[kept], low, high)
     source = ColumnDataSource({"x": x, "y": y})
     line = {"line_color": SPACE_COLOURS[curve.slot], "line_width": 2, "line_dash": SPACE_DASHES[curve.slot]}
     plot.step("x", "y", source=source, mode="after", name=curve.key, **line)
@@ -172,7 +209,9 @@ def _draw_edf(plot: Any, curve: Curve, low: float, high: float) -> None:
 
 def population_source(columns: Mapping[str, FloatArray], *, urls: Sequence[str], labels: Sequence[str]) -> Any:
     """The one source that all scatters of a population share, so that a selection in one shows in all."""
-    return ColumnDataSource({**columns, "url": list(urls), "label": list(labels)}, name="population")
+    # Half the bytes, and still seven digits: these are for the eye, the tables hold the numbers.
+    drawn = {name: np.asarray(column, dtype=np.float32) for name, column in columns.items()}
+    return ColumnDataSource({**drawn, "url": list(urls), "label": list(labels)}, name="population")
 
 
 def scatter_figure(
@@ -180,7 +219,7 @@ def scatter_figure(
     height: int = 224,
 ) -> Any:  # fmt: skip
     """Parameter against error; shaded: empirical bootstrap, 95 %; line: its median. ``source`` is shared by all."""
-    plot = _figure(height, label, "error (%)", tools="box_select,reset")
+    plot = base_figure(height, label, "error (%)", tools="box_select,tap,reset")
     plot.toolbar.active_drag = plot.select_one(BoxSelectTool)
     if best is not None:
         shade: dict[str, Any] = {"fill_color": ACCENT, "fill_alpha": 0.1, "line_color": ACCENT, "line_alpha": 0.35}
@@ -192,8 +231,14 @@ def scatter_figure(
         selection_fill_color=INK, selection_fill_alpha=0.95,
         nonselection_fill_color=colour, nonselection_fill_alpha=0.12,
     )  # fmt: skip
-    plot.add_tools(HoverTool(visible=False, renderers=[points], tooltips="@label"))
+    plot.add_tools(HoverTool(visible=False, renderers=[points], tooltips=_point_tip(source)))
     return plot
+
+
+def _point_tip(source: Any) -> list[tuple[str, str]]:
+    """The sample, then its columns: the engine's names only, because those of a file are anybody's words."""
+    names = [name for name in source.data if PLAIN_NAME.fullmatch(name) and name not in ("url", "label", "error")]
+    return [("", "@label"), *((name, f"@{name}") for name in names)]
 
 
 def stage_figure(
@@ -204,7 +249,7 @@ def stage_figure(
     blocks = np.arange(1, len(widths) + 1)
     end_of_line = linear[0] + linear[1] * (len(widths) - 1) if linear else 0
     top = 1.06 * max(max(widths), end_of_line)
-    plot = _figure(height, "block", "width (channels)", x_range=(0.4, len(widths) + 0.6), y_range=(0, top))
+    plot = base_figure(height, "block", "width (channels)", x_range=(0.4, len(widths) + 0.6), y_range=(0, top))
     plot.xgrid.grid_line_color = None
     plot.xaxis.ticker.min_interval = 1
     plot.vbar(x=blocks, top=list(widths), width=0.84, fill_color=SPACE_COLOURS[slot], fill_alpha=0.3, line_color=None)
@@ -223,7 +268,7 @@ def histogram_figure(
 ) -> Any:  # fmt: skip
     """How a complexity is spread; shaded: the regime's window, open ends run to the edge of the plot."""
     counts, edges = np.histogram(values, bins=bins)
-    plot = _figure(height, label, None, x_range=(edges[0], edges[-1]), y_range=(0, max(1, counts.max()) * 1.1))
+    plot = base_figure(height, label, None, x_range=(edges[0], edges[-1]), y_range=(0, max(1, counts.max()) * 1.1))
     plot.xgrid.grid_line_color = None
     plot.yaxis.ticker.desired_num_ticks = 3
     plot.xaxis.ticker.desired_num_ticks = 5
@@ -241,7 +286,7 @@ def histogram_figure(
 def learning_curve_figure(runs: Mapping[str, Sequence[float]], *, slot: int, height: int = 288) -> Any:
     """Test error after each epoch, one line a run; the keys are those of the legend's buttons."""
     longest = max(map(len, runs.values()))
-    plot = _figure(height, "epoch", "test error (%)", x_range=(0.8, longest + 0.2), tools="")
+    plot = base_figure(height, "epoch", "test error (%)", x_range=(0.8, longest + 0.2), tools="")
     for number, (key, errors) in enumerate(runs.items()):
         epochs = np.arange(1, len(errors) + 1)
         line = {"line_color": SPACE_COLOURS[slot], "line_width": 2, "line_dash": SPACE_DASHES[number % 7 + 1]}
@@ -264,6 +309,23 @@ def edf_sparkline(curves: Sequence[Curve], *, x_range: tuple[float, float]) -> s
     return (
         f'<svg class="spark" viewBox="0 0 96 28" preserveAspectRatio="none" aria-hidden="true">{"".join(paths)}</svg>'
     )
+
+
+def quantile_sparkline(quantiles: Sequence[float], *, slot: int, x_range: tuple[float, float]) -> str:
+    """A small EDF from evenly spaced quantiles, the lowest and the highest error at its ends."""
+    low, high = x_range
+    grid = np.linspace(low, max(high, low + 1e-9), 49)
+    # Tied quantiles are one step: the last of them holds.
+    shares = np.interp(grid, *_last_of_ties(np.asarray(quantiles)), left=0, right=1)
+    points = " ".join(f"{2 * k},{26 - 24 * y:.1f}" for k, y in enumerate(shares))
+    path = f'<path class="k{int(slot)}" d="M{points}"/>'
+    return f'<svg class="spark" viewBox="0 0 96 28" preserveAspectRatio="none" aria-hidden="true">{path}</svg>'
+
+
+def _last_of_ties(quantiles: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Different values of evenly spaced quantiles, and the share of the last of each."""
+    kept = np.append(np.diff(quantiles) > 0, True)
+    return quantiles[kept], np.linspace(0, 1, len(quantiles))[kept]
 
 
 def stage_thumbnail(widths: Sequence[int], *, slot: int, top: int | None = None, blocks: int | None = None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 from pathlib import Path
 
 import bokeh
@@ -73,6 +74,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "axes",
     "webapp",
 ]
 
@@ -89,6 +91,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "webapp.middleware.current_team",
+    "webapp.middleware.viewer_time_zone",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "webapp.urls"
@@ -116,14 +120,35 @@ TEMPLATES = [
     }
 ]
 
+# A process that is stopped, or a machine that vanishes, in the middle of a transaction must not hold its locks for
+# longer than a lease; either side notices within a minute that the other one has gone.
+SESSION = {
+    "timezone": "UTC",
+    "idle_in_transaction_session_timeout": f"{max(10, LEASE_SECONDS):.0f}s",
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}
+DATABASE_OPTIONS = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+    "options": " ".join(f"-c {name}={value}" for name, value in SESSION.items()),
+}
 DATABASES = {
     "default": dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True)
-    | {"OPTIONS": {"connect_timeout": 10, "options": "-c timezone=UTC"}}
+    | {"OPTIONS": DATABASE_OPTIONS}
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "webapp.User"
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "sesame.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+    "sesame.backends.ModelBackend",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -135,6 +160,23 @@ LOGOUT_REDIRECT_URL = "/sign-in/"
 # A sign-in link works once and for half a day (django-sesame).
 SESAME_ONE_TIME = True
 SESAME_MAX_AGE = 43_200
+PASSWORD_RESET_TIMEOUT = 86_400
+
+# Wrong passwords are counted for an account and an address together, so that nobody can lock somebody else out from
+# elsewhere; the lock ends by itself, and further tries do not make it longer (django-axes).
+PROXIES = environment.whole("PROXIES", default=0, low=0, high=10)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_USERNAME_FORM_FIELD = "username"
+AXES_CLIENT_IP_CALLABLE = "webapp.clients.client_address"
+AXES_WHITELIST_CALLABLE = "webapp.clients.has_no_password"
+AXES_LOCKOUT_CALLABLE = "webapp.views.accounts.locked_out"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "email", "sesame", "next", "csrfmiddlewaretoken"]
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
 
 LANGUAGE_CODE = "en-gb"
 USE_I18N = False
@@ -148,7 +190,9 @@ STATICFILES_DIRS = [("vendor/bokeh", Path(bokeh.__file__).parent / "server" / "s
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 0 if DEBUG else 3600
 
-EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+# EMAIL_BACKEND, EMAIL_HOST and so on, from one address.
+globals().update(environment.mail("EMAIL_URL"))
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = environment.text("EMAIL_FROM") or "Netspace <netspace@localhost>"
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
@@ -160,12 +204,17 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+# The two limits above are for fields; files are bounded, and streamed to disk, by the one handler there is.
+FILE_UPLOAD_HANDLERS = ["webapp.uploads.BoundedUploadHandler"]
+DATA_UPLOAD_MAX_NUMBER_FILES = 1
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(levelname)s %(name)s: %(message)s"}},
+    "formatters": {
+        "plain": {"()": "webapp.log_text.SecretFreeFormatter", "fmt": "%(levelname)s %(name)s: %(message)s"}
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {"bokeh": {"level": "WARNING"}, "django.request": {"level": "ERROR"}},
+    "loggers": {"bokeh": {"level": "WARNING"}, "django.request": {"level": "ERROR"}, "axes": {"level": "ERROR"}},
 }

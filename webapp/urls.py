@@ -4,8 +4,25 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 
-from webapp.views import accounts, analyses, batches, home, regimes, samples, search, spaces, workers
+from webapp.api.site import api_urls
+from webapp.views import (
+    accounts,
+    analyses,
+    api_tokens,
+    batches,
+    exports,
+    home,
+    imports,
+    regimes,
+    results,
+    samples,
+    search,
+    spaces,
+    teams,
+    workers,
+)
 
 
 class RowIdConverter:
@@ -20,7 +37,21 @@ class RowIdConverter:
         return str(value)
 
 
+class TableKindConverter(StringConverter):
+    """The ending of a file of rows."""
+
+    regex = "csv|json|parquet"
+
+
+class PictureKindConverter(StringConverter):
+    """The ending of a figure in print size."""
+
+    regex = "svg|png"
+
+
 register_converter(RowIdConverter, "id")
+register_converter(TableKindConverter, "table")
+register_converter(PictureKindConverter, "picture")
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -30,8 +61,25 @@ urlpatterns = [
     path("sign-in/", accounts.sign_in, name="sign-in"),
     path("sign-in/link/", accounts.sign_in_by_link, name="sign-in-by-link"),
     path("sign-out/", accounts.sign_out, name="sign-out"),
-    path("teams/new/", accounts.first_team, name="first-team"),
-    path("teams/<id:team_id>/choose/", accounts.choose_team, name="choose-team"),
+    path("account/", accounts.account, name="account"),
+    path("account/password/", accounts.change_password, name="change-password"),
+    path("account/tokens/", api_tokens.api_tokens, name="api-tokens"),
+    path("account/tokens/<id:token_id>/revoke/", api_tokens.revoke_api_token, name="revoke-api-token"),
+    path("password/forgotten/", accounts.forgotten_password, name="forgotten-password"),
+    path("password/sent/", accounts.password_mail_sent, name="password-mail-sent"),
+    path("password/new/<uidb64>/<token>/", accounts.new_password, name="new-password"),
+    path("teams/new/", teams.first_team, name="first-team"),
+    path("teams/<id:team_id>/choose/", teams.choose_team, name="choose-team"),
+    path("team/", teams.team_people, name="team"),
+    path("team/log/", teams.team_log, name="team-log"),
+    path("team/rename/", teams.rename_team, name="rename-team"),
+    path("team/leave/", teams.leave_team, name="leave-team"),
+    path("team/invite/", teams.invite, name="invite"),
+    path("team/invitations/<id:invitation_id>/revoke/", teams.revoke_invitation, name="revoke-invitation"),
+    path("team/members/<id:membership_id>/role/", teams.change_role, name="change-role"),
+    path("team/members/<id:membership_id>/remove/", teams.remove_member, name="remove-member"),
+    path("invitations/<str:token>/", teams.invitation, name="invitation"),
+    path("join/", teams.join_team, name="join-team"),
     path("spaces/", spaces.space_list, name="spaces"),
     path("spaces/new/", spaces.new_space, name="new-space"),
     path("spaces/preview/", spaces.preview_space, name="preview-space"),
@@ -53,12 +101,37 @@ urlpatterns = [
     path("batches/<id:batch_id>/retry/", batches.retry_batch, name="retry-batch"),
     path("batches/<id:batch_id>/extend/", batches.extend_batch, name="extend-batch"),
     path("batches/<id:batch_id>/priority/", batches.prioritise_batch, name="prioritise-batch"),
+    path("batches/<id:batch_id>/figures/<str:element>.<picture:kind>", exports.batch_figure, name="batch-figure"),
+    path("samples/<id:sample_id>/figures/<str:element>.<picture:kind>", exports.sample_figure, name="sample-figure"),
     path("samples/<id:sample_id>/", samples.sample_page, name="sample"),
     path("samples/<id:sample_id>/design.json", samples.sample_design, name="sample-design"),
     path("analyses/", analyses.analysis_page, name="analyses"),
     path("analyses/edf.csv", analyses.edf_csv, name="analysis-edf-csv"),
-    path("populations/<id:space_id>-<id:regime_id>.csv", analyses.population_csv, name="population-csv"),
+    path("analyses/report.html", exports.analysis_report, name="analysis-report"),
+    path("analyses/figures/<str:element>.<picture:kind>", exports.analysis_figure, name="analysis-figure"),
+    path("analyses/tables/<str:element>.csv", exports.analysis_table, name="analysis-table"),
+    path("populations/<id:space_id>-<id:regime_id>.<table:kind>", analyses.population_file, name="population-file"),
+    path("imports/new/", imports.new_import, name="new-import"),
+    path("imports/new/<str:token>/", imports.import_preview, name="import-preview"),
+    path("imports/new/<str:token>/discard/", imports.discard_import, name="discard-import"),
+    path("imports/<id:imported_id>/", imports.imported_page, name="imported"),
+    path("imports/<id:imported_id>/delete/", imports.delete_imported, name="delete-imported"),
+    path("imports/<id:imported_id>.<table:kind>", imports.imported_file, name="imported-file"),
+    path("results/", results.result_list, name="results"),
+    path("results/new/", results.new_result, name="new-result"),
+    path("results/<id:result_id>/", results.result_page, name="result"),
+    path("results/<id:result_id>/edit/", results.edit_result, name="edit-result"),
+    path("results/<id:result_id>/duplicate/", results.duplicate_result, name="duplicate-result"),
+    path("results/<id:result_id>/delete/", results.delete_result, name="delete-result"),
+    path("results/<id:result_id>/freeze/", results.freeze_result, name="freeze-result"),
+    path("results/<id:result_id>/thaw/", results.thaw_result, name="thaw-result"),
+    path("results/<id:result_id>/share/", results.share_result, name="share-result"),
+    path("results/<id:result_id>/links/<id:link_id>/revoke/", results.revoke_link, name="revoke-link"),
+    path("share/<str:token>/", results.shared, name="shared"),
     path("workers/", workers.worker_list, name="workers"),
+    path("api/", api_urls()),
+    path("workers/drain/", workers.drain_worker, name="drain-worker"),
+    path("workers/undrain/", workers.undrain_worker, name="undrain-worker"),
     path("admin/", admin.site.urls),
 ]
 

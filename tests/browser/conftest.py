@@ -93,7 +93,7 @@ class Visitor:
 
 @pytest.fixture
 def windows(browser: Browser, live_server: Any) -> Iterator[Any]:
-    """Opens windows for a user: ``windows(user, width=390, dark=True)``."""
+    """Opens windows for a user, or for a visitor: ``windows(user, width=390, dark=True)``, ``windows(None)``."""
     contexts: list[BrowserContext] = []
 
     def opened(user: Any, *, width: int = 1280, dark: bool = False) -> Visitor:
@@ -102,8 +102,9 @@ def windows(browser: Browser, live_server: Any) -> Iterator[Any]:
         scheme = "dark" if dark else "light"
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         contexts.append(context)
-        session = client_of(user).cookies["sessionid"].value
-        context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+        if user is not None:
+            session = client_of(user).cookies["sessionid"].value
+            context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
         visitor = Visitor(context.new_page(), live_server.url)
         visitor.listen()
         return visitor

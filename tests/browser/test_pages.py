@@ -51,7 +51,7 @@ class Study:
             "/spaces/new/?preset=RegNetX-small", "/regimes/", "/regimes/new/", f"/regimes/{self.regime.pk}/",
             "/batches/", "/batches/new/", f"/batches/{self.running.pk}/", f"/batches/{self.first.pk}/",
             f"/samples/{sample.pk}/", f"/samples/{failed.pk}/", f"/analyses/?{'&'.join(p)}", "/analyses/", "/workers/",
-            "/search/?q=net", "/teams/new/", "/no-such-page/",
+            "/search/?q=net", "/teams/new/", "/account/tokens/", "/no-such-page/",
         ]  # fmt: skip
 
 

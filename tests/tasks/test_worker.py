@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.regimes import Recipe, Regime, regime_presets
-from engine.sampling import Window
 from tests.tasks import fleet
-from tests.webapp import rows
+from tests.tasks.studies import Study, count, epochs_of, run_of
 from webapp import queries, services
 from webapp.models import BatchState, Run, RunState, Sample, SampleBatch, Worker
 
@@ -23,20 +21,8 @@ pytestmark = [
 
 
 def a_queued_study(*, size: int, epochs: int) -> SampleBatch:
-    """A batch of tiny networks on the bundled digits; more epochs make longer runs."""
-    team, user = rows.a_team()
-    recipe = Recipe(epochs=epochs, minibatch_size=64, learning_rate=0.05)
-    digits = regime_presets()["Digits on CPU"]
-    regime = Regime(
-        data_set="digits", resolution=8, window=Window(flops=(None, 100_000)), recipe=recipe,
-        train_images=digits.train_images, test_images=digits.test_images,
-    )  # fmt: skip
-    row = services.create_regime(team=team, name="digits", regime=regime, actor=user)
-    return rows.a_batch(rows.a_space(team, user), row, user, size=size, drawn=False)
-
-
-def count(state: RunState) -> int:
-    return Run.objects.filter(state=state).count()
+    """A batch of tiny networks, still to be drawn; more epochs make longer runs."""
+    return Study().queue("digits", size=size, epochs=epochs, drawn=False)
 
 
 def slot_pid() -> int:
@@ -113,8 +99,52 @@ def test_a_stopped_worker_gives_its_run_back(tmp_path: Path) -> None:
     assert Worker.objects.get().ended_at is not None
 
 
-def test_a_worker_without_redis_finds_its_work_by_polling(tmp_path: Path) -> None:
+def test_a_worker_without_redis_finds_its_work_by_polling(tmp_path: Path) -> None:  # invariant 11
     a_queued_study(size=1, epochs=1)
     log = tmp_path / "log"
     with fleet.worker(log, REDIS_URL="redis://127.0.0.1:1/0"):
         fleet.wait_for(lambda: count(RunState.DONE) == 1, log=log)
+
+
+def test_people_s_orders_reach_a_worker_in_the_middle_of_a_run(tmp_path: Path) -> None:  # invariant 16
+    study = Study()
+    first, second, third = (study.queue(name, epochs=5_000) for name in ("first", "second", "third"))
+    log = tmp_path / "log"
+    with fleet.worker(log):
+        fleet.wait_for(lambda: epochs_of(first) > 0, log=log)
+        services.cancel_batch(batch=first, actor=study.user)
+        fleet.wait_for(lambda: epochs_of(second) > 0, log=log, within=10)
+        assert run_of(first).state == RunState.CANCELLED
+
+        services.pause_batch(batch=second, actor=study.user, finish_running=True)
+        worker = Worker.objects.get()
+        services.drain_worker(worker=worker, team=study.team, actor=study.user)
+        before = epochs_of(second)
+        fleet.wait_for(lambda: epochs_of(second) > before + 20, log=log)  # neither of them ends a run
+
+        services.cancel_batch(batch=second, actor=study.user)
+        fleet.wait_for(lambda: memory_told(), log=log)
+        assert run_of(third).attempt == 0
+        services.undrain_worker(worker=worker, team=study.team, actor=study.user)
+        fleet.wait_for(lambda: epochs_of(third) > 0, log=log, within=10)
+
+
+def memory_told() -> bool:
+    return Worker.objects.filter(memory__gt=10_000_000).exists()
+
+
+def test_two_machines_that_share_only_the_two_addresses_do_each_others_runs(tmp_path: Path) -> None:
+    """The checkpoint of the killed one lies in its own folder: its run begins anew on the other one."""
+    study = Study()
+    batch = study.queue("long", epochs=12)
+    logs = [tmp_path / "first.log", tmp_path / "second.log"]
+    with fleet.worker(logs[0], NETSPACE_VAR=str(tmp_path / "first")) as first:
+        fleet.wait_for(lambda: epochs_of(batch) > 2, log=logs[0])
+        first.kill()
+        first.wait()
+        with fleet.worker(logs[1], NETSPACE_VAR=str(tmp_path / "second")):
+            fleet.wait_for(lambda: count(RunState.DONE) == 1, log=logs[1])
+    run = run_of(batch)
+    assert (run.attempt, run.lost_workers, run.errors) == (2, 1, 0)
+    assert list((tmp_path / "first" / "checkpoints").iterdir())
+    assert list(run.epochs.order_by("number").values_list("number", "attempt")) == [(k, 2) for k in range(1, 13)]

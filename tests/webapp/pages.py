@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html.parser import HTMLParser
 
 from django.test import Client
 
 from tests.webapp import rows
 from webapp import services
-from webapp.models import FailureKind, Membership, Regime, Role, SampleBatch, Space, Team, User
+from webapp.models import FailureKind, Membership, Regime, Role, Sample, SampleBatch, Space, Team, User
 
 
 def client_of(user: User) -> Client:
@@ -49,6 +50,56 @@ def trained(
     return space, batch
 
 
+def measured(space: Space, regime: Regime, user: User, errors: Sequence[float], *, seed: int = 0) -> SampleBatch:
+    """A drawn batch whose samples simply have these errors, without a run each: for populations of some size."""
+    batch = rows.a_batch(space, regime, user, size=len(errors), seed=seed)
+    samples = list(Sample.objects.filter(batch=batch).order_by("position"))
+    for sample, error in zip(samples, errors, strict=True):
+        sample.error, sample.best_error = error, error
+    Sample.objects.bulk_update(samples, ["error", "best_error"])
+    batch.runs.all().delete()
+    return batch
+
+
+class _Tables(HTMLParser):
+    """Rows of cells of every table, by the label of the box it scrolls in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tables: dict[str, list[list[str]]] = {}
+        self.label = ""
+        self.in_cell = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "div" and given.get("class") == "scroll":
+            self.label = given.get("aria-label") or ""
+        elif tag == "tr":
+            self.tables.setdefault(self.label, []).append([])
+        elif tag in ("td", "th"):
+            self.tables[self.label][-1].append("")
+            self.in_cell = True
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("td", "th"):
+            self.in_cell = False
+
+    def handle_data(self, data: str) -> None:
+        if self.in_cell:
+            self.tables[self.label][-1][-1] += data
+
+
+def tables(page: str) -> dict[str, list[dict[str, str]]]:
+    """Every table of a page: its rows as words by the head of their column."""
+    reader = _Tables()
+    reader.feed(page)
+    found = {}
+    for label, (head, *body) in reader.tables.items():
+        words = [[" ".join(cell.split()) for cell in row] for row in (head, *body)]
+        found[label] = [dict(zip(words[0], row, strict=True)) for row in words[1:]]
+    return found
+
+
 def a_member(team: Team, email: str, role: Role = Role.MEMBER) -> User:
     user = services.create_user(email=email, password="correct horse battery")
     Membership.objects.create(team=team, user=user, role=role)
@@ -57,7 +108,6 @@ def a_member(team: Team, email: str, role: Role = Role.MEMBER) -> User:
 
 def posted(form_page: str) -> dict[str, str]:
     """The values of every field of a page's main form, as a browser would send them."""
-    from html.parser import HTMLParser
 
     class Reader(HTMLParser):
         values: dict[str, str]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid4
+
+import numpy as np
 
 from engine import presets
 from engine.regimes import Regime as EngineRegime
 from engine.regimes import regime_presets
 from engine.sampling import draw_designs
 from webapp import services
-from webapp.models import Regime, Run, SampleBatch, Space, Team, User
+from webapp.columns import Column
+from webapp.models import ColumnKind, ImportedPopulation, Regime, Run, SampleBatch, Space, Team, User
 
 DATA_SETS = ("fashion-mnist", "digits")
 
@@ -27,6 +31,7 @@ class Result:
     seconds: float = 1.0
     device_kind: str = "a processor"
     versions: tuple[tuple[str, str], ...] = (("torch", "2"),)
+    epochs: tuple[EpochOf, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,18 @@ def a_space(team: Team, user: User, *, name: str = "RegNetX", preset: str = "Reg
 def a_regime(team: Team, user: User, *, name: str = "quick", replicates: int = 1) -> Regime:
     definition = regime_presets()["Fashion-MNIST on CPU"].to_json() | {"replicates": replicates}
     return services.create_regime(team=team, name=name, regime=EngineRegime.from_json(definition), actor=user)
+
+
+def an_import(
+    team: Team, user: User, errors: Sequence[float], *, name: str = "Elsewhere", **columns: Sequence[float]
+) -> ImportedPopulation:
+    found = [
+        Column(key, ColumnKind.NUMBER, np.array(values, dtype=float))
+        for key, values in {**columns, "error": errors}.items()
+    ]
+    return services.create_imported_population(
+        team=team, name=name, source="results.csv", error_origin="error", columns=found, actor=user
+    )
 
 
 def a_batch(

@@ -24,7 +24,7 @@ def test_a_drawn_batch_holds_its_samples_as_drawn_and_adjusted_with_their_comple
     assert Run.objects.filter(batch=batch).count() == 5
 
 
-def test_a_second_delivery_of_a_draw_adds_nothing() -> None:
+def test_a_second_delivery_of_a_draw_adds_nothing() -> None:  # invariant 11
     team, user = rows.a_team()
     rows.a_batch(rows.a_space(team, user), rows.a_regime(team, user), user, size=3, drawn=False)
     claim = services.claim_draw()

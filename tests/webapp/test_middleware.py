@@ -57,10 +57,10 @@ def test_a_page_that_is_not_there_says_so_in_the_products_style() -> None:
 def test_a_mistake_of_ours_shows_a_number_and_no_detail(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise RuntimeError("secret-detail at /srv/private")
 
-    monkeypatch.setattr("webapp.queries.space_lines", broken)
+    monkeypatch.setattr("webapp.views.spaces.lineage", broken)
     _, user = rows.a_team()
     client = pages.client_of(user)
     client.raise_request_exception = False

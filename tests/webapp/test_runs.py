@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -77,6 +78,30 @@ def test_claims_at_the_same_time_take_different_runs() -> None:  # invariant 6
     assert len(taken) == len(set(taken)) == 12
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_claim_passes_over_a_run_that_another_claimer_is_taking() -> None:  # invariant 6
+    rows.a_study(size=2)
+    worker = rows.a_worker()
+    taken: list[int] = []
+
+    def take_one() -> None:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '2s'")  # a claim that waits fails here instead of hanging
+            claim = rows.claim(worker)
+            assert claim is not None
+            taken.append(rows.run_of(claim).position)
+        finally:
+            connection.close()
+
+    with transaction.atomic():
+        Run.objects.select_for_update().get(position=0)
+        thread = threading.Thread(target=take_one)
+        thread.start()
+        thread.join()
+    assert taken == [1]
+
+
 def test_a_result_ends_the_run_and_gives_the_sample_its_error_at_once() -> None:  # invariant 7
     rows.a_study()
     claim = rows.claim()
@@ -131,7 +156,7 @@ def test_a_holder_of_an_older_attempt_writes_nothing() -> None:  # invariants 4 
     assert finish(new)
 
 
-def test_the_reaper_leaves_live_leases_alone() -> None:  # invariant 9
+def test_the_reaper_leaves_live_leases_alone() -> None:  # invariants 8 and 9
     rows.a_study()
     claim = rows.claim()
     assert claim is not None
@@ -151,13 +176,81 @@ def test_a_run_whose_worker_row_has_gone_is_reaped_like_any_other() -> None:  # 
     assert rows.run_of(claim).state == RunState.QUEUED
 
 
+@pytest.mark.django_db(transaction=True)
+def test_two_reapers_at_once_return_each_lost_run_once() -> None:  # invariant 9
+    rows.a_study(size=12)
+    worker = rows.a_worker()
+    claims = [claim for _ in range(12) if (claim := rows.claim(worker))]
+    for claim in claims[:10]:
+        rows.end_lease(claim.run_id)
+    reaped: list[int] = []
+    barrier = threading.Barrier(4)
+
+    def reap() -> None:
+        barrier.wait()
+        try:
+            reaped.append(services.reap_lost_runs())
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=reap) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(reaped) == 10
+    assert list(Run.objects.order_by("position").values_list("lost_workers", flat=True)) == [1] * 10 + [0] * 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_row_that_somebody_holds_locked_keeps_the_reaper_from_no_other() -> None:  # invariant 9
+    rows.a_study(size=2)
+    first, second = rows.claim(), rows.claim()
+    assert first is not None
+    assert second is not None
+    rows.end_lease(first.run_id)
+    rows.end_lease(second.run_id)
+    reaped: list[int] = []
+
+    def reap() -> None:
+        reaped.append(services.reap_lost_runs())
+        connection.close()
+
+    with transaction.atomic():
+        Run.objects.select_for_update().get(pk=first.run_id)
+        thread = threading.Thread(target=reap)
+        thread.start()
+        thread.join()
+    assert reaped == [1]
+    assert rows.run_of(second).state == RunState.QUEUED
+
+
+def test_a_lease_follows_the_clock_of_the_database_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:  # invariant 8
+    from django.utils import timezone
+
+    hour = timedelta(hours=1)
+    now = timezone.now
+    monkeypatch.setattr(timezone, "now", lambda: now() + hour)
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    rows.a_study()
+    claim = rows.claim()
+    assert claim is not None
+    assert services.reap_lost_runs() == 0
+    assert services.renew_lease(claim) is Lease.HELD
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT extract(epoch FROM lease_until - now())::float8 FROM webapp_run WHERE id = %s", [claim.run_id]
+        )
+        assert 0 < cursor.fetchone()[0] <= 60
+
+
 def test_the_runs_of_a_process_seen_dead_go_back_without_waiting_for_the_lease() -> None:
     rows.a_study(size=2)
     dead, alive = rows.a_worker(host="one"), rows.a_worker(host="two")
     lost, kept = rows.claim(dead), rows.claim(alive)
     assert lost is not None
     assert kept is not None
-    assert services.end_dead_process(host="one", pid=1) == 1
+    assert services.end_dead_worker(dead) == 1
     assert services.reap_lost_runs() == 1
     assert rows.run_of(lost).state == RunState.QUEUED
     assert rows.run_of(kept).state == RunState.RUNNING
@@ -249,6 +342,21 @@ def test_a_repeated_epoch_replaces_the_earlier_attempts() -> None:
     assert services.record_epoch(again, rows.EpochOf(test_error=41.0))
     epoch = Epoch.objects.get()
     assert (epoch.attempt, epoch.test_error) == (2, 41.0)
+
+
+def test_a_result_brings_the_epochs_whose_rows_are_missing_or_of_another_training() -> None:
+    rows.a_study(size=1)
+    first = rows.claim()
+    assert first is not None
+    for number in (1, 3):
+        services.record_epoch(first, rows.EpochOf(number=number, test_error=40.0))
+    services.release_run(first)
+    second = rows.claim()
+    assert second is not None
+    epochs = tuple(rows.EpochOf(number=number, test_error=error) for number, error in ((1, 40.0), (2, 35.0), (3, 30.0)))
+    assert finish(second, epochs=epochs)
+    stored = Epoch.objects.order_by("number").values_list("number", "attempt", "test_error")
+    assert list(stored) == [(1, 1, 40.0), (2, 2, 35.0), (3, 2, 30.0)]
 
 
 def test_the_seed_of_a_run_depends_on_batch_position_and_replicate_alone() -> None:

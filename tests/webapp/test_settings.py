@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from webapp import environment
+
 ROOT = Path(__file__).resolve().parents[2]
-READERS = re.compile(r'environment\.(?:text|flag|seconds|words|folder)\(\s*"([A-Z_]+)"')
+READERS = re.compile(r'environment\.(?:text|flag|seconds|words|folder|whole|mail)\(\s*"([A-Z_]+)"')
 VARIABLES = sorted(set(READERS.findall((ROOT / "webapp" / "settings.py").read_text())))
 
 REAL = {
@@ -53,6 +55,11 @@ def test_every_variable_is_documented(file: str) -> None:
         ("REDIS_URL", "amqp://localhost"),
         ("DATABASE_URL", ""),
         ("SECRET_KEY", ""),
+        ("PROXIES", "-1"),
+        ("PROXIES", "two"),
+        ("EMAIL_URL", "mail.example.org"),
+        ("EMAIL_URL", "smtp://"),
+        ("EMAIL_URL", "smtp://mail.example.org:port"),
     ],
 )
 def test_a_value_that_makes_no_sense_refuses_to_start_and_is_named(name: str, value: str) -> None:
@@ -66,3 +73,14 @@ def test_production_settings_pass_every_deployment_check() -> None:
     environment = REAL | {"HTTPS": "1", "ALLOWED_HOSTS": "netspace.example.org"}
     done = load("manage.py", "check", "--deploy", "--fail-level", "WARNING", **environment)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_address_of_a_mail_server_becomes_djangos_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMAIL_URL", "smtp+tls://someone%40example.org:p%3Aw@mail.example.org")
+    read = environment.mail("EMAIL_URL")
+    assert read["EMAIL_HOST"] == "mail.example.org"
+    assert read["EMAIL_PORT"] == 587
+    assert (read["EMAIL_HOST_USER"], read["EMAIL_HOST_PASSWORD"]) == ("someone@example.org", "p:w")
+    assert (read["EMAIL_USE_TLS"], read["EMAIL_USE_SSL"]) == (True, False)
+    monkeypatch.delenv("EMAIL_URL")
+    assert "console" in environment.mail("EMAIL_URL")["EMAIL_BACKEND"]

@@ -85,7 +85,7 @@ def test_pausing_and_resuming_tell_what_happens_and_publish_permits(
     client: Client, batch: SampleBatch, published: list[Any], django_capture_on_commit_callbacks: OnCommit
 ) -> None:
     text = client.post(f"/batches/{batch.pk}/pause/", follow=True).content.decode()
-    assert "Paused: running runs go back" in text
+    assert "Paused: runs that have begun stop at their last finished epoch" in text
     batch.refresh_from_db()
     assert batch.paused
     with django_capture_on_commit_callbacks(execute=True):

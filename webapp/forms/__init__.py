@@ -1,23 +1,43 @@
 """Forms: text in, engine values out. The engine holds the rules; a form shows its complaints where they belong."""
 
-from webapp.forms.accounts import SignInForm, TeamForm
-from webapp.forms.batches import BatchForm, ExtendForm, PriorityForm, RetryForm, RunFilterForm, fresh_seed
+from webapp.forms.accounts import (
+    AccountForm,
+    ChangePasswordForm,
+    ForgottenPasswordForm,
+    InvitationForm,
+    JoinForm,
+    RoleForm,
+    SetPasswordForm,
+    SignInForm,
+    TeamForm,
+)
+from webapp.forms.batches import BatchForm, ExtendForm, PauseForm, PriorityForm, RetryForm, RunFilterForm, fresh_seed
 from webapp.forms.regimes import RegimeForm, regime_initial
 from webapp.forms.spaces import FORMS, AnyNetForm, RegNetForm, SpaceForm, form_of, space_initial
+from webapp.forms.workers import WorkerForm
 
 __all__ = [
     "FORMS",
+    "AccountForm",
     "AnyNetForm",
     "BatchForm",
+    "ChangePasswordForm",
     "ExtendForm",
+    "ForgottenPasswordForm",
+    "InvitationForm",
+    "JoinForm",
+    "PauseForm",
     "PriorityForm",
     "RegNetForm",
     "RegimeForm",
     "RetryForm",
+    "RoleForm",
     "RunFilterForm",
+    "SetPasswordForm",
     "SignInForm",
     "SpaceForm",
     "TeamForm",
+    "WorkerForm",
     "form_of",
     "fresh_seed",
     "regime_initial",

@@ -60,6 +60,10 @@ class PriorityForm(forms.Form):
     priority = forms.TypedChoiceField(coerce=int, choices=list(PRIORITIES.items()))
 
 
+class PauseForm(forms.Form):
+    finish_running = forms.BooleanField(required=False)
+
+
 class RetryForm(forms.Form):
     kind = forms.ChoiceField(choices=[("", "all"), *FailureKind.choices], required=False)
     cancelled = forms.BooleanField(required=False)

@@ -1,5 +1,6 @@
 """Every read that spans rows: one named function a question, typed values, a bounded number of statements."""
 
+from webapp.queries.api_tokens import account_tokens, find_api_token
 from webapp.queries.batches import (
     BatchProgress,
     FailureGroup,
@@ -16,19 +17,36 @@ from webapp.queries.batches import (
     team_batches,
     undrawable_batches,
 )
+from webapp.queries.imports import imported_populations, load_columns, load_designs, load_imported
 from webapp.queries.populations import (
     COMPLEXITIES,
     SAMPLE_ID,
     ErrorChoice,
+    Outline,
     PopulationSummary,
     TrainedPopulation,
+    drawn_designs,
     load_population,
     load_trained,
+    population_outlines,
     population_summaries,
+    stored_designs,
 )
-from webapp.queries.runs import RunLine, RunPage, count_cancelled, iterate_runs, run_page
+from webapp.queries.results import last_trained, result_pages, working_links
+from webapp.queries.runs import (
+    RunLine,
+    RunPage,
+    TrainedOn,
+    count_cancelled,
+    iterate_runs,
+    run_page,
+    trained_on,
+    without_use_for_checkpoints,
+)
+from webapp.queries.samples import sample_columns
 from webapp.queries.search import Found, search
 from webapp.queries.spaces import MethodFacts, SpaceLine, method_facts, space_lines, team_regimes
+from webapp.queries.teams import find_invitation, open_invitation, open_invitations, team_events, team_members
 from webapp.queries.workers import Capacity, WorkerLine, capacity, slots_on, worker_lines
 
 __all__ = [
@@ -40,35 +58,57 @@ __all__ = [
     "FailureGroup",
     "Found",
     "MethodFacts",
+    "Outline",
     "PopulationSummary",
     "RegimeCost",
     "RunLine",
     "RunPage",
     "SpaceLine",
+    "TrainedOn",
     "TrainedPopulation",
     "WorkerLine",
+    "account_tokens",
     "active_batches",
     "batch_errors",
     "batch_progress",
     "batches_with_failures",
     "capacity",
     "count_cancelled",
+    "drawn_designs",
     "ended_batches",
     "failure_groups",
+    "find_api_token",
+    "find_invitation",
     "finished_batches",
+    "imported_populations",
     "iterate_runs",
+    "last_trained",
+    "load_columns",
+    "load_designs",
+    "load_imported",
     "load_population",
     "load_trained",
     "method_facts",
+    "open_invitation",
+    "open_invitations",
+    "population_outlines",
     "population_summaries",
     "regime_cost",
+    "result_pages",
     "run_page",
+    "sample_columns",
     "search",
     "slots_on",
     "space_batches",
     "space_lines",
+    "stored_designs",
     "team_batches",
+    "team_events",
+    "team_members",
     "team_regimes",
+    "trained_on",
     "undrawable_batches",
+    "without_use_for_checkpoints",
     "worker_lines",
+    "working_links",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +13,7 @@ from django.db import connection
 
 from engine.population import Population
 from engine.spaces import space_from_json
-from webapp.models import Regime, SampleBatch, Space, Team
+from webapp.models import Regime, Sample, SampleBatch, Space, Team
 
 ErrorChoice = Literal["final", "best"]
 ERROR_COLUMNS: Mapping[str, str] = {"final": "error", "best": "best_error"}
@@ -20,6 +21,7 @@ SAMPLE_ID = "sample_id"
 COMPLEXITIES = ("flops", "params", "acts")
 # More rows than this are not read into one page; the newest batches beyond it are left out and counted as ahead.
 LARGEST_POPULATION = 200_000
+COPY_HEADER, COPY_TRAILER = 19, 2  # bytes before and after the rows in PostgreSQL's binary COPY
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +78,7 @@ WITH frontier AS (
     WHERE batch.space_id = %(space)s AND batch.regime_id = %(regime)s
         AND (%(batch)s::bigint IS NULL OR batch.id = %(batch)s)
 )
-SELECT sample.position < coalesce(frontier.position, 2147483647), sample.id::float8, sample.{error},
+SELECT (sample.position < coalesce(frontier.position, 2147483647))::int::float8, sample.id::float8, sample.{error},
     sample.flops::float8, sample.params::float8, sample.acts::float8{parameters}
 FROM webapp_sample sample JOIN frontier ON frontier.id = sample.batch_id
 WHERE sample.error IS NOT NULL
@@ -108,9 +110,7 @@ def load_trained(
     with connection.cursor() as cursor:
         cursor.execute(COUNTS, values)
         failed, pending, cancelled, undrawn = (int(count) for count in cursor.fetchone())
-        cursor.execute(*_columns_statement(paths, error, values))
-        rows = cursor.fetchall()
-    table = np.array(rows, dtype=np.float64).reshape(len(rows), 6 + len(paths))
+        table = _copied(cursor, *_columns_statement(paths, error, values), width=6 + len(paths))
     used = table[:, 0] == 1
     names = [SAMPLE_ID, "error", *COMPLEXITIES, *paths]
     columns = {name: table[used, k] for k, name in enumerate(names, start=1)}
@@ -119,14 +119,78 @@ def load_trained(
     return TrainedPopulation(population, ahead=table[~used, 2], cancelled=cancelled)
 
 
+def drawn_designs(sample_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """The designs of some samples as they were drawn, as JSON."""
+    return dict(Sample.objects.filter(pk__in=sample_ids).values_list("pk", "drawn"))
+
+
+def stored_designs(sample_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """The designs of some samples after group compatibility, as JSON."""
+    return dict(Sample.objects.filter(pk__in=sample_ids).values_list("pk", "design"))
+
+
+# For each space: errors of the finished prefixes of its batches under one regime, summed up in the database. The
+# quantiles are evenly spaced, the lowest and the highest error included.
+OUTLINES = """
+WITH frontier AS (
+    SELECT batch.id, batch.space_id,
+        (SELECT min(run.position) FROM webapp_run run
+         WHERE run.batch_id = batch.id AND run.state IN ('queued', 'running', 'cancelled')) AS position
+    FROM webapp_samplebatch batch JOIN webapp_space space ON space.id = batch.space_id
+    WHERE space.team_id = %(team)s AND batch.regime_id = %(regime)s
+)
+SELECT frontier.space_id, count(*)::int, min(sample.error), avg(sample.error),
+    percentile_disc(ARRAY(SELECT k / 48.0 FROM generate_series(0, 48) AS k)::float8[])
+        WITHIN GROUP (ORDER BY sample.error)
+FROM webapp_sample sample JOIN frontier ON frontier.id = sample.batch_id
+WHERE sample.error IS NOT NULL AND sample.position < coalesce(frontier.position, 2147483647)
+GROUP BY frontier.space_id
+"""
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A population in a few numbers: errors in percent; ``quantiles`` are evenly spaced from lowest to highest."""
+
+    space_id: int
+    n: int
+    min: float
+    mean: float
+    quantiles: tuple[float, ...]
+
+
+def population_outlines(team: Team, regime: Regime) -> dict[int, Outline]:
+    """Of every space of the team that has a used sample under the regime, by the space's id, in one statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(OUTLINES, {"team": team.pk, "regime": regime.pk})
+        return {
+            space: Outline(space, n, low, mean, tuple(quantiles))
+            for space, n, low, mean, quantiles in cursor.fetchall()
+        }
+
+
 def _columns_statement(
     paths: Mapping[str, Sequence[str | int]], error: ErrorChoice, values: Mapping[str, Any]
 ) -> tuple[str, dict[str, Any]]:
     """The statement with one extracted column a parameter; paths travel as arguments, never as SQL."""
-    parameters = "".join(f", (sample.drawn #>> %(path{k})s)::float8" for k in range(len(paths)))
+    parameters = "".join(f", coalesce((sample.drawn #>> %(path{k})s)::float8, 'NaN')" for k in range(len(paths)))
     statement = COLUMNS.format(error=ERROR_COLUMNS[error], parameters=parameters)
     arguments = {f"path{k}": [str(step) for step in path] for k, path in enumerate(paths.values())}
     return statement, {**values, **arguments}
+
+
+def _copied(cursor: Any, statement: str, values: Mapping[str, Any], *, width: int) -> npt.NDArray[np.float64]:
+    """The rows of a statement that selects ``width`` columns of float8, none null, shape (n, width).
+
+    COPY in its binary form makes every row the same number of bytes, so they become an array without a Python object
+    for each value: at 20,000 rows a third of the time of fetching them.
+    """
+    copied = BytesIO()
+    cursor.copy_expert(f"COPY ({cursor.mogrify(statement, values).decode()}) TO STDOUT (FORMAT binary)", copied)
+    row = np.dtype([("fields", ">i2"), ("cells", [("bytes", ">i4"), ("value", ">f8")], (width,))])
+    count = (copied.tell() - COPY_HEADER - COPY_TRAILER) // row.itemsize
+    rows = np.frombuffer(copied.getbuffer(), dtype=row, offset=COPY_HEADER, count=count)
+    return np.asarray(rows["cells"]["value"], dtype=np.float64).reshape(count, width)
 
 
 @dataclass(frozen=True)

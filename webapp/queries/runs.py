@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from django.db.models import Case, F, IntegerField, Max, Min, QuerySet, Value, When
+from django.db.models import Case, Count, F, IntegerField, Max, Min, Q, QuerySet, TextField, Value, When
+from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
@@ -105,3 +107,37 @@ def count_cancelled(batch: SampleBatch) -> int:
 def iterate_runs(batch: SampleBatch) -> QuerySet[Run]:
     """Every run of a batch in draw order, for an export."""
     return Run.objects.filter(batch=batch).select_related("sample").order_by("position", "replicate")
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """Finished runs of one batch that were trained on the same kind of device with the same versions."""
+
+    device_kind: str
+    torch: str
+    instruction_set: str
+    slots: int
+    runs: int
+
+
+def trained_on(batch: SampleBatch) -> list[TrainedOn]:
+    """On what the finished runs of a batch were trained, the most frequent kind first."""
+    rows = (
+        Run.objects.filter(batch=batch, state=RunState.DONE)
+        .values_list(
+            "device_kind",
+            Coalesce(KT("versions__torch"), Value(""), output_field=TextField()),
+            Coalesce(KT("versions__instruction_set"), Value(""), output_field=TextField()),
+            Coalesce("device_slots", 1),
+        )
+        .annotate(runs=Count("id"))
+        .order_by("-runs", "device_kind")
+    )
+    return [TrainedOn(*row) for row in rows]
+
+
+def without_use_for_checkpoints(run_ids: Iterable[int]) -> list[int]:
+    """Those of the runs that will not be resumed: done, or for a week failed or cancelled."""
+    given_up = Q(state__in=[RunState.FAILED, RunState.CANCELLED], ended_at__lt=Now() - timedelta(days=7))
+    ended = Run.objects.filter(Q(state=RunState.DONE) | given_up, pk__in=list(run_ids))
+    return list(ended.values_list("pk", flat=True))

@@ -12,6 +12,15 @@ from django.db import connection
 from webapp.models import Team
 
 SHOWN = 200
+LATEST_EPOCHS = 10
+BADGES = {
+    "ended": "cancelled",
+    "silent": "paused",
+    "draining": "running",
+    "drained": "paused",
+    "training": "running",
+    "idle": "waiting",
+}
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,15 @@ class WorkerLine:
     position: int | None
     space_name: str
     epochs: int
+    epoch_seconds: float | None
+    memory: int | None
+    draining: bool
+    lacks: list[str]
+
+    @property
+    def epochs_per_minute(self) -> float | None:
+        """By the last epochs of the run in hand, not by the time between them."""
+        return 60 / self.epoch_seconds if self.epoch_seconds else None
 
     @property
     def silent(self) -> bool:
@@ -43,26 +61,40 @@ class WorkerLine:
             return "ended"
         if self.silent:
             return "silent"
+        if self.draining:
+            return "draining" if self.busy else "drained"
         return "training" if self.busy else "idle"
 
     @property
     def badge(self) -> str:
         """The class of the badge that fits the word."""
-        return {"ended": "cancelled", "silent": "paused", "training": "running", "idle": "waiting"}[self.word]
+        return BADGES[self.word]
 
 
-# Only the database's clock says how long a worker has been silent.
+# Only the database's clock says how long a worker has been silent. What it lacks are data sets for which runs of the
+# team wait.
 WORKERS = """
+WITH wanted AS MATERIALIZED (
+    SELECT DISTINCT regime.data_set FROM webapp_samplebatch batch
+    JOIN webapp_regime regime ON regime.id = batch.regime_id AND regime.team_id = %(team)s
+    WHERE EXISTS (SELECT 1 FROM webapp_run WHERE batch_id = batch.id AND state = 'queued')
+)
 SELECT worker.id, worker.host, worker.device, worker.device_kind, worker.slot, worker.started_at, worker.last_seen,
     extract(epoch FROM now() - worker.last_seen)::float8, worker.ended_at, run.id IS NOT NULL,
     CASE WHEN space.team_id = %(team)s THEN run.sample_id END,
     CASE WHEN space.team_id = %(team)s THEN run.position END,
     CASE WHEN space.team_id = %(team)s THEN space.name ELSE '' END,
-    (SELECT count(*) FROM webapp_epoch epoch WHERE epoch.run_id = run.id AND epoch.attempt = run.attempt)::int
+    coalesce(epochs.done, 0)::int, epochs.seconds::float8, worker.memory, worker.draining,
+    ARRAY(SELECT data_set FROM wanted WHERE NOT worker.data_sets @> to_jsonb(data_set) ORDER BY 1)
 FROM webapp_worker worker
 LEFT JOIN LATERAL (
     SELECT * FROM webapp_run WHERE worker_id = worker.id AND state = 'running' ORDER BY id DESC LIMIT 1
 ) AS run ON true
+LEFT JOIN LATERAL (
+    SELECT max(number) AS done, avg(seconds) AS seconds FROM (
+        SELECT number, seconds FROM webapp_epoch WHERE run_id = run.id ORDER BY number DESC LIMIT %(epochs)s
+    ) AS latest
+) AS epochs ON true
 LEFT JOIN webapp_samplebatch batch ON batch.id = run.batch_id
 LEFT JOIN webapp_space space ON space.id = batch.space_id
 WHERE worker.ended_at IS NULL AND worker.last_seen > now() - interval '7 days'
@@ -76,7 +108,8 @@ LIMIT %(limit)s
 def worker_lines(team: Team, *, limit: int = SHOWN) -> list[WorkerLine]:
     """The living and the silent of the last week, and those that ended in the last day, living ones first."""
     with connection.cursor() as cursor:
-        cursor.execute(WORKERS, {"team": team.pk, "silent": settings.LEASE_SECONDS, "limit": limit})
+        values = {"team": team.pk, "silent": settings.LEASE_SECONDS, "limit": limit, "epochs": LATEST_EPOCHS}
+        cursor.execute(WORKERS, values)
         return [WorkerLine(*row) for row in cursor.fetchall()]
 
 

@@ -1,6 +1,7 @@
 """Every write of the product: one function a verb, atomic, typed, called by views, tasks and commands alike."""
 
-from webapp.services.accounts import create_team, create_user
+from webapp.services.accounts import change_password, create_account, create_team, create_user, update_account
+from webapp.services.api_tokens import create_api_token, note_api_token_used, revoke_api_token
 from webapp.services.batches import (
     DrawClaim,
     cancel_batch,
@@ -9,12 +10,26 @@ from webapp.services.batches import (
     extend_batch,
     fail_draw,
     pause_batch,
+    renew_draw,
     resume_batch,
     retry_failed_runs,
     set_priority,
     store_samples,
 )
 from webapp.services.errors import Refused
+from webapp.services.imports import create_imported_population, delete_imported_population
+from webapp.services.results import (
+    create_result_page,
+    delete_result_page,
+    duplicate_result_page,
+    freeze_result_page,
+    open_links,
+    open_shared_page,
+    revoke_link,
+    share_result_page,
+    thaw_result_page,
+    update_result_page,
+)
 from webapp.services.runs import (
     Claim,
     Lease,
@@ -27,16 +42,29 @@ from webapp.services.runs import (
     renew_lease,
 )
 from webapp.services.spaces import create_regime, create_space, update_regime, update_space
+from webapp.services.teams import (
+    accept_invitation,
+    change_role,
+    create_invitation,
+    join_with_new_account,
+    open_invitations,
+    remove_member,
+    rename_team,
+    revoke_invitation,
+)
+from webapp.services.tokens import token_digest
 from webapp.services.workers import (
     count_claimable_runs,
     count_requested_draws,
-    end_dead_process,
+    drain_worker,
+    end_dead_worker,
     end_worker,
     hold_maintenance_lock,
     reap_lost_draws,
     reap_lost_runs,
     register_worker,
     touch_worker,
+    undrain_worker,
 )
 
 __all__ = [
@@ -44,21 +72,39 @@ __all__ = [
     "DrawClaim",
     "Lease",
     "Refused",
+    "accept_invitation",
     "cancel_batch",
+    "change_password",
+    "change_role",
     "claim_draw",
     "claim_run",
     "count_claimable_runs",
     "count_requested_draws",
+    "create_account",
+    "create_api_token",
+    "create_imported_population",
+    "create_invitation",
     "create_regime",
+    "create_result_page",
     "create_sample_batch",
     "create_space",
     "create_team",
     "create_user",
-    "end_dead_process",
+    "delete_imported_population",
+    "delete_result_page",
+    "drain_worker",
+    "duplicate_result_page",
+    "end_dead_worker",
     "end_worker",
     "extend_batch",
     "fail_draw",
+    "freeze_result_page",
     "hold_maintenance_lock",
+    "join_with_new_account",
+    "note_api_token_used",
+    "open_invitations",
+    "open_links",
+    "open_shared_page",
     "pause_batch",
     "read_lease",
     "reap_lost_draws",
@@ -68,12 +114,24 @@ __all__ = [
     "record_result",
     "register_worker",
     "release_run",
+    "remove_member",
+    "rename_team",
+    "renew_draw",
     "renew_lease",
     "resume_batch",
     "retry_failed_runs",
+    "revoke_api_token",
+    "revoke_invitation",
+    "revoke_link",
     "set_priority",
+    "share_result_page",
     "store_samples",
+    "thaw_result_page",
+    "token_digest",
     "touch_worker",
+    "undrain_worker",
+    "update_account",
     "update_regime",
+    "update_result_page",
     "update_space",
 ]

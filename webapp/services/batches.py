@@ -6,6 +6,7 @@ A draw is leased and fenced like a run (docs/architecture.md): a lost message de
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -99,8 +100,7 @@ RETURNING batch.id, batch.attempt
 def claim_draw() -> DrawClaim | None:
     """Take the next batch that waits for its draw, or None."""
     with connection.cursor() as cursor:
-        # A draw is bounded in time (engine.sampling), so one long lease needs no heartbeat.
-        cursor.execute(CLAIM_DRAW, [max(settings.LEASE_SECONDS, 60) * 2])
+        cursor.execute(CLAIM_DRAW, [settings.LEASE_SECONDS])
         row = cursor.fetchone()
     if row is None:
         return None
@@ -115,6 +115,12 @@ def claim_draw() -> DrawClaim | None:
     )
 
 
+def renew_draw(claim: DrawClaim) -> bool:
+    """Extend the lease of a draw that goes on; False when it is no longer held."""
+    lease = Now() + timedelta(seconds=settings.LEASE_SECONDS)
+    return bool(SampleBatch.objects.filter(_held(claim)).update(lease_until=lease))
+
+
 def _held(claim: DrawClaim) -> Q:
     return Q(pk=claim.batch_id, attempt=claim.attempt, state=BatchState.DRAWING)
 
@@ -126,7 +132,7 @@ def store_samples(*, claim: DrawClaim, draw: Draw) -> int:
     Zero when the claim is no longer held: a second delivery, or a late one, adds nothing.
     """
     changed = SampleBatch.objects.filter(_held(claim)).update(
-        state=BatchState.READY, lease_until=None, report=draw.report(), message=""
+        state=BatchState.READY, lease_until=None, lost_workers=0, report=draw.report(), message=""
     )
     if not changed:
         return 0
@@ -161,24 +167,40 @@ def _sample(claim: DrawClaim, position: int, draw: Draw) -> Sample:
 
 @transaction.atomic
 def fail_draw(*, claim: DrawClaim, message: str, exhausted: bool) -> bool:
-    """End a draw without designs: the space holds too few in the window (``exhausted``), or the draw broke."""
+    """End a draw without designs: the space holds too few in the window (``exhausted``), or the draw broke.
+
+    A batch that was being extended stays as it was.
+    """
+    held = SampleBatch.objects.filter(_held(claim))
+    kept = Sample.objects.filter(batch_id=claim.batch_id).count()
+    if kept:
+        message = f"Not extended: {message}"[:2000]
+        return bool(held.update(state=BatchState.READY, size=kept, lease_until=None, lost_workers=0, message=message))
     state = BatchState.EXHAUSTED if exhausted else BatchState.FAILED
-    return bool(SampleBatch.objects.filter(_held(claim)).update(state=state, lease_until=None, message=message[:2000]))
+    return bool(held.update(state=state, lease_until=None, message=message[:2000]))
 
 
 @transaction.atomic
-def pause_batch(*, batch: SampleBatch, actor: User) -> bool:
-    """Stop claiming its runs; the running ones give theirs back at their next heartbeat."""
-    changed = SampleBatch.objects.filter(pk=batch.pk, paused=False).update(paused=True)
+def pause_batch(*, batch: SampleBatch, actor: User, finish_running: bool = False) -> bool:
+    """Stop claiming its runs; the running ones give theirs back within seconds, or with ``finish_running`` go on.
+
+    A batch paused one way can be paused the other way; False where nothing changes.
+    """
+    changed = (
+        SampleBatch.objects.filter(pk=batch.pk)
+        .exclude(paused=True, finish_running=finish_running)
+        .update(paused=True, finish_running=finish_running)
+    )
     if changed:
-        record_event(team=batch.space.team, actor=actor, verb="paused", subject=str(batch))
+        verb = "paused after the current runs" if finish_running else "paused"
+        record_event(team=batch.space.team, actor=actor, verb=verb, subject=str(batch))
     return bool(changed)
 
 
 @transaction.atomic
 def resume_batch(*, batch: SampleBatch, actor: User) -> int:
     """Let its runs be claimed again; returns how many are claimable."""
-    changed = SampleBatch.objects.filter(pk=batch.pk, paused=True).update(paused=False)
+    changed = SampleBatch.objects.filter(pk=batch.pk, paused=True).update(paused=False, finish_running=False)
     if changed:
         record_event(team=batch.space.team, actor=actor, verb="resumed", subject=str(batch))
     return Run.objects.filter(batch=batch, state=RunState.QUEUED).count()
@@ -195,12 +217,18 @@ def set_priority(*, batch: SampleBatch, priority: int, actor: User) -> None:
 @transaction.atomic
 def cancel_batch(*, batch: SampleBatch, actor: User) -> int:
     """Cancel every waiting and running run; finished ones and their errors stay. Returns how many were cancelled."""
+    # Locked first: runs that are being stored at this moment are then seen and cancelled as well.
+    SampleBatch.objects.select_for_update().get(pk=batch.pk)
     cancelled = Run.objects.filter(batch=batch, state__in=[RunState.QUEUED, RunState.RUNNING]).update(
         state=RunState.CANCELLED, lease_until=None, worker=None, ended_at=Now()
     )
-    SampleBatch.objects.filter(pk=batch.pk, state__in=[BatchState.REQUESTED, BatchState.DRAWING]).update(
-        state=BatchState.FAILED, lease_until=None, message="Cancelled before its designs were drawn."
-    )
+    undrawn = SampleBatch.objects.filter(pk=batch.pk, state__in=[BatchState.REQUESTED, BatchState.DRAWING])
+    kept = Sample.objects.filter(batch=batch).count()
+    if kept:  # it was being extended
+        undrawn.update(state=BatchState.READY, size=kept, lease_until=None, message="")
+    else:
+        message = "Cancelled before its designs were drawn."
+        undrawn.update(state=BatchState.FAILED, lease_until=None, message=message)
     record_event(team=batch.space.team, actor=actor, verb=f"cancelled {cancelled} runs of", subject=str(batch))
     return cancelled
 
@@ -208,6 +236,7 @@ def cancel_batch(*, batch: SampleBatch, actor: User) -> int:
 @transaction.atomic
 def retry_failed_runs(*, batch: SampleBatch, actor: User, kind: str = "", cancelled: bool = False) -> int:
     """Queue failed runs (of one kind, or all) again with fresh retry counters; with ``cancelled``, those instead."""
+    SampleBatch.objects.select_for_update().get(pk=batch.pk)  # in turn with a cancellation of the same runs
     runs = Run.objects.filter(batch=batch, state=RunState.CANCELLED if cancelled else RunState.FAILED)
     if kind:
         if kind not in FailureKind.values:

@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from engine.designs import AnyNetDesign
+from engine.errors import EngineError
 from engine.regimes import Regime as EngineRegime
 from webapp.models import FailureKind, Run, RunState, Sample
 
@@ -34,7 +35,7 @@ class Lease(Enum):
     """What a renewal found."""
 
     HELD = "held"
-    PAUSED = "paused"  # still held, but the batch was paused: give the run back
+    PAUSED = "paused"  # still held, but its batch is to stop at once: give the run back
     LOST = "lost"  # another attempt, cancelled, or reaped: write nothing more
 
 
@@ -53,9 +54,10 @@ class Claim:
 
 # One row of each batch with waiting runs is found by skipping through the partial index run_queued, so the claim does
 # not slow down with the number of waiting or finished runs. The batch is chosen by priority, then by the fewest
-# running runs (fair between batches), then by age; the run by position. FOR UPDATE SKIP LOCKED stands in a
-# materialised CTE, because inside IN (...) the planner may lock more rows than the limit. A batch whose next run is
-# locked by another claimer is passed over only for that row: SKIP LOCKED goes on to the batch's next one.
+# running runs of the person who queued it, then of the batch itself (fair between people, then between their batches),
+# then by age; the run by position. FOR UPDATE SKIP LOCKED stands in a materialised CTE, because inside IN (...) the
+# planner may lock more rows than the limit. A batch whose next run is locked by another claimer is passed over only
+# for that row: SKIP LOCKED goes on to the batch's next one. A worker that is drained, or whose row has gone, gets none.
 CLAIM = """
 WITH RECURSIVE waiting AS (
     (SELECT batch_id FROM webapp_run WHERE state = 'queued' ORDER BY batch_id LIMIT 1)
@@ -63,12 +65,18 @@ WITH RECURSIVE waiting AS (
     SELECT (SELECT batch_id FROM webapp_run WHERE state = 'queued' AND batch_id > waiting.batch_id
             ORDER BY batch_id LIMIT 1)
     FROM waiting WHERE waiting.batch_id IS NOT NULL
+), busy AS MATERIALIZED (
+    SELECT run.batch_id, b.created_by_id, count(*) AS runs
+    FROM webapp_run run JOIN webapp_samplebatch b ON b.id = run.batch_id
+    WHERE run.state = 'running' GROUP BY run.batch_id, b.created_by_id
 ), batch AS MATERIALIZED (
     SELECT b.id FROM waiting
-    JOIN webapp_samplebatch b ON b.id = waiting.batch_id AND NOT b.paused AND b.state = 'ready'
+    JOIN webapp_samplebatch b ON b.id = waiting.batch_id AND NOT b.paused
     JOIN webapp_regime r ON r.id = b.regime_id AND r.data_set = ANY(%(data_sets)s)
+    JOIN webapp_worker worker ON worker.id = %(worker)s AND NOT worker.draining
     ORDER BY b.priority DESC,
-             (SELECT count(*) FROM webapp_run running WHERE running.batch_id = b.id AND running.state = 'running'),
+             coalesce((SELECT sum(runs) FROM busy WHERE busy.created_by_id = b.created_by_id), 0),
+             coalesce((SELECT runs FROM busy WHERE busy.batch_id = b.id), 0),
              b.id
 ), candidate AS MATERIALIZED (
     SELECT run.id FROM batch CROSS JOIN LATERAL (
@@ -89,13 +97,23 @@ RETURNING run.id, run.attempt, run.sample_id, run.batch_id, run.position, run.re
 
 @transaction.atomic
 def claim_run(*, worker_id: UUID, data_sets: Sequence[str]) -> Claim | None:
-    """Take the next run that this worker can do, or None. The worker's row must exist."""
-    with connection.cursor() as cursor:
-        cursor.execute(CLAIM, {"data_sets": list(data_sets), "worker": str(worker_id), "lease": settings.LEASE_SECONDS})
-        row = cursor.fetchone()
-    if row is None:
-        return None
-    run_id, attempt, sample_id, batch_id, position, replicate = row
+    """Take the next run that this worker can do, or None; also None where the worker is drained or its row has gone."""
+    values: dict[str, Any] = {"data_sets": list(data_sets), "worker": str(worker_id), "lease": settings.LEASE_SECONDS}
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(CLAIM, values)
+            row = cursor.fetchone()
+        if row is None:
+            return None
+        try:
+            return _claim_of(*row)
+        except (EngineError, KeyError, TypeError, ValueError) as error:
+            # Left alone it would come up at every claim and keep all the others waiting.
+            message = f"Its design or regime can't be read: {error}"
+            _end_attempt(row[0], row[1], kind=FailureKind.INVALID_DESIGN, message=message)
+
+
+def _claim_of(run_id: int, attempt: int, sample_id: int, batch_id: int, position: int, replicate: int) -> Claim:
     design, regime, batch_seed = Sample.objects.values_list("design", "batch__regime__definition", "batch__seed").get(
         pk=sample_id
     )
@@ -124,7 +142,7 @@ def renew_lease(claim: Claim) -> Lease:
             UPDATE webapp_run AS run SET lease_until = now() + %s * interval '1 second'
             FROM webapp_samplebatch AS batch
             WHERE run.id = %s AND run.attempt = %s AND run.state = 'running' AND batch.id = run.batch_id
-            RETURNING batch.paused
+            RETURNING batch.paused AND NOT batch.finish_running
             """,
             [settings.LEASE_SECONDS, claim.run_id, claim.attempt],
         )
@@ -138,12 +156,13 @@ def read_lease(claim: Claim) -> Lease:
     """The same answer as renew_lease without a write, for looking more often than the heartbeat."""
     row = (
         Run.objects.filter(pk=claim.run_id, attempt=claim.attempt, state=RunState.RUNNING)
-        .values_list("batch__paused")
+        .values_list("batch__paused", "batch__finish_running")
         .first()
     )
     if row is None:
         return Lease.LOST
-    return Lease.PAUSED if row[0] else Lease.HELD
+    paused, finish_running = row
+    return Lease.PAUSED if paused and not finish_running else Lease.HELD
 
 
 def record_epoch(claim: Claim, epoch: EpochResult) -> bool:
@@ -202,7 +221,7 @@ def record_result(claim: Claim, result: TrainingResult, *, device_slots: int) ->
     True also when this very attempt's result is already stored: the first commit was acknowledged too late to be heard.
     """
     # The sample's row is locked first, so that two replicates that end together see each other's errors.
-    Sample.objects.select_for_update().only("id").get(pk=claim.sample_id)
+    Sample.objects.select_for_update().filter(pk=claim.sample_id).values_list("id").first()
     stored = _update_held(
         claim,
         "state = 'done', ended_at = now(), final_error = %s, best_error = %s, train_images_per_second = %s, "
@@ -222,14 +241,41 @@ def record_result(claim: Claim, result: TrainingResult, *, device_slots: int) ->
     )
     if not stored:
         return Run.objects.filter(pk=claim.run_id, attempt=claim.attempt, state=RunState.DONE).exists()
+    _complete_epochs(claim, result.epochs)
     with connection.cursor() as cursor:
         cursor.execute(RECORD_SAMPLE_ERROR, {"sample": claim.sample_id})
     return True
 
 
+# The result knows all epochs. A row is missing where a worker died between writing the checkpoint of an epoch and its
+# row, or while the database was away; it is of an older attempt where the training began anew.
+COMPLETE_EPOCHS = """
+INSERT INTO webapp_epoch AS epoch (run_id, attempt, number, train_loss, train_error, test_error, seconds)
+SELECT %s, %s, * FROM unnest(%s::int[], %s::float8[], %s::float8[], %s::float8[], %s::float8[])
+ON CONFLICT ON CONSTRAINT epoch_once_a_run DO UPDATE SET
+    attempt = EXCLUDED.attempt, train_loss = EXCLUDED.train_loss, train_error = EXCLUDED.train_error,
+    test_error = EXCLUDED.test_error, seconds = EXCLUDED.seconds
+WHERE (epoch.train_loss, epoch.train_error, epoch.test_error)
+    IS DISTINCT FROM (EXCLUDED.train_loss, EXCLUDED.train_error, EXCLUDED.test_error)
+"""
+
+
+def _complete_epochs(claim: Claim, epochs: Sequence[EpochResult]) -> None:
+    if not epochs:
+        return
+    columns = ("number", "train_loss", "train_error", "test_error", "seconds")
+    values = [[getattr(epoch, column) for epoch in epochs] for column in columns]
+    with connection.cursor() as cursor:
+        cursor.execute(COMPLETE_EPOCHS, [claim.run_id, claim.attempt, *values])
+
+
 @transaction.atomic
 def record_failure(claim: Claim, *, kind: FailureKind, message: str) -> RunState | None:
     """End the attempt: back to the queue while its kind may be retried, else failed. None when no longer held."""
+    return _end_attempt(claim.run_id, claim.attempt, kind=kind, message=message)
+
+
+def _end_attempt(run_id: int, attempt: int, *, kind: FailureKind, message: str) -> RunState | None:
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -247,8 +293,8 @@ def record_failure(claim: Claim, *, kind: FailureKind, message: str) -> RunState
                 "limit": ERROR_LIMITS.get(kind, 0),
                 "kind": kind.value,
                 "message": message.replace("\x00", "")[:2000],
-                "run": claim.run_id,
-                "attempt": claim.attempt,
+                "run": run_id,
+                "attempt": attempt,
             },
         )
         row = cursor.fetchone()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from django.db import IntegrityError, transaction
 from django.db.models import Count
 
 from engine.regimes import Regime as EngineRegime
 from engine.spaces import AnyNetSpace, RegNetSpace
-from webapp.models import Family, Regime, SampleBatch, Space, Team, User
+from webapp.models import Family, ImportedPopulation, Regime, SampleBatch, Space, Team, User
 from webapp.services.errors import Refused
 from webapp.services.events import record_event
 
@@ -18,10 +20,12 @@ def _family(space: AnyNetSpace | RegNetSpace) -> Family:
     return Family.REGNET if isinstance(space, RegNetSpace) else Family.ANYNET
 
 
-def _free_slot(team: Team) -> int:
-    """The colour that the fewest spaces of the team have, the lowest of those."""
-    used = dict(Space.objects.filter(team=team).values_list("slot").annotate(Count("id")))
-    return min(SLOTS, key=lambda slot: (used.get(slot, 0), slot))
+def free_slot(team: Team) -> int:
+    """The colour that the fewest spaces and imported populations of the team have, the lowest of those."""
+    used: Counter[int] = Counter()
+    for model in (Space, ImportedPopulation):
+        used.update(dict(model.objects.filter(team=team).values_list("slot").annotate(Count("id"))))
+    return min(SLOTS, key=lambda slot: (used[slot], slot))
 
 
 def _save(row: Space | Regime) -> None:
@@ -52,7 +56,7 @@ def create_space(
         definition=space.to_json(),
         parent=parent,
         note=note,
-        slot=_free_slot(team),
+        slot=free_slot(team),
         created_by=actor,
     )
     _save(row)

@@ -13,7 +13,8 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from webapp.models import BatchState, Run, RunState, SampleBatch, Worker
+from webapp.models import BatchState, Run, RunState, SampleBatch, Team, User, Worker
+from webapp.services.events import record_event
 from webapp.services.runs import LOST_WORKER_LIMIT
 
 MAINTENANCE_LOCK = 7_031_967  # any constant of our own
@@ -32,9 +33,12 @@ def register_worker(
     device_slots: int,
     data_sets: Sequence[str],
     versions: dict[str, str],
+    replaces: UUID | None = None,
 ) -> Worker:
+    """Store a slot that starts. One that ``replaces`` a drained process of the same supervisor is drained as well."""
     return Worker.objects.create(
         id=worker_id,
+        draining=replaces is not None and Worker.objects.filter(pk=replaces, draining=True).exists(),
         host=host[:255],
         pid=pid,
         slot=slot,
@@ -48,8 +52,28 @@ def register_worker(
     )
 
 
-def touch_worker(worker_id: UUID) -> None:
-    Worker.objects.filter(pk=worker_id).update(last_seen=Now())
+def touch_worker(worker_id: UUID, *, data_sets: Sequence[str], memory: int | None = None) -> bool:
+    """Show a sign of life, with the data sets found and the memory used (bytes) now. False when its row has gone."""
+    changed = Worker.objects.filter(pk=worker_id).update(last_seen=Now(), data_sets=list(data_sets), memory=memory)
+    return bool(changed)
+
+
+@transaction.atomic
+def drain_worker(*, worker: Worker, team: Team, actor: User) -> bool:
+    """Let a slot finish its run and claim no more, until undrain_worker. False where it was drained already."""
+    changed = Worker.objects.filter(pk=worker.pk, draining=False, ended_at=None).update(draining=True)
+    if changed:
+        record_event(team=team, actor=actor, verb="drained", subject=str(worker))
+    return bool(changed)
+
+
+@transaction.atomic
+def undrain_worker(*, worker: Worker, team: Team, actor: User) -> bool:
+    """Let a drained slot claim runs again."""
+    changed = Worker.objects.filter(pk=worker.pk, draining=True).update(draining=False)
+    if changed:
+        record_event(team=team, actor=actor, verb="put back to work", subject=str(worker))
+    return bool(changed)
 
 
 def end_worker(worker_id: UUID) -> None:
@@ -57,14 +81,13 @@ def end_worker(worker_id: UUID) -> None:
 
 
 @transaction.atomic
-def end_dead_process(*, host: str, pid: int) -> int:
+def end_dead_worker(worker_id: UUID) -> int:
     """Let the leases of a process end now, because its supervisor has seen it die; returns how many runs it held.
 
     The reaper then does what it does with every lease that is over; the fence keeps out whatever is still on its way.
     """
-    workers = list(Worker.objects.filter(host=host[:255], pid=pid, ended_at=None).values_list("pk", flat=True))
-    Worker.objects.filter(pk__in=workers).update(ended_at=Now())
-    return Run.objects.filter(worker__in=workers, state=RunState.RUNNING).update(lease_until=Now())
+    end_worker(worker_id)
+    return Run.objects.filter(worker=worker_id, state=RunState.RUNNING).update(lease_until=Now())
 
 
 @contextmanager
@@ -111,22 +134,26 @@ def reap_lost_runs() -> int:
 
 REAP_DRAWS = """
 WITH lost AS MATERIALIZED (
-    SELECT id FROM webapp_samplebatch
+    SELECT id, (SELECT count(*) FROM webapp_sample WHERE batch_id = webapp_samplebatch.id) AS samples
+    FROM webapp_samplebatch
     WHERE state = 'drawing' AND lease_until <= statement_timestamp()
     ORDER BY lease_until LIMIT %(page)s FOR UPDATE SKIP LOCKED
 )
 UPDATE webapp_samplebatch AS batch SET
+    lost_workers = lost_workers + 1,
     lease_until = NULL,
-    state = CASE WHEN attempt < %(limit)s THEN 'requested' ELSE 'failed' END,
-    message = CASE WHEN attempt < %(limit)s THEN message
-                   ELSE 'The process that drew its designs died or fell silent ' || attempt || ' times.' END
+    size = CASE WHEN lost_workers + 1 < %(limit)s OR lost.samples = 0 THEN size ELSE lost.samples END,
+    state = CASE WHEN lost_workers + 1 < %(limit)s THEN 'requested'
+                 WHEN lost.samples = 0 THEN 'failed' ELSE 'ready' END,
+    message = CASE WHEN lost_workers + 1 < %(limit)s THEN message
+                   ELSE 'The process that drew its designs died or fell silent ' || (lost_workers + 1) || ' times.' END
 FROM lost WHERE batch.id = lost.id
 RETURNING batch.id
 """
 
 
 def reap_lost_draws() -> int:
-    """The same for draws; how many went back or failed."""
+    """The same for draws; how many went back or failed. A batch that was being extended keeps what it has."""
     return _in_pages(REAP_DRAWS, {"page": REAP_PAGE, "limit": LOST_WORKER_LIMIT})
 
 
@@ -151,7 +178,7 @@ def count_claimable_runs(*, at_most: int) -> int:
             SELECT count(*) FROM (
                 SELECT 1 FROM webapp_samplebatch batch
                 JOIN webapp_run run ON run.batch_id = batch.id AND run.state = 'queued'
-                WHERE batch.state = 'ready' AND NOT batch.paused LIMIT %s
+                WHERE NOT batch.paused LIMIT %s
             ) AS claimable
             """,
             [at_most],

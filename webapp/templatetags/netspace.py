@@ -9,13 +9,14 @@ from typing import Any
 
 from django import template
 from django.http import QueryDict
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from webapp import plots, wording
 from webapp.figures import Figure, Table
-from webapp.queries import BatchProgress
+from webapp.queries import BatchProgress, Outline
 
 register = template.Library()
 
@@ -96,7 +97,7 @@ def duration(seconds: float | None) -> str:
 
 @register.filter
 def ago(at: datetime | None) -> str:
-    return NONE if at is None else wording.ago(at, timezone.now())
+    return NONE if at is None else wording.ago(timezone.localtime(at), timezone.now())
 
 
 @register.filter
@@ -107,9 +108,9 @@ def counted(count: int, noun: str) -> str:
 
 
 @register.filter
-def words(name: str) -> str:
+def words(name: str | None) -> str:
     """An identifier as words: out_of_memory -> out of memory."""
-    return name.replace("_", " ")
+    return (name or "").replace("_", " ")
 
 
 @register.simple_tag
@@ -125,6 +126,17 @@ def swatch(slot: int, dash: int | None = None) -> SafeString:
 @register.simple_tag
 def sparkline(curve: plots.Curve, low: float, high: float) -> SafeString:
     return mark_safe(plots.edf_sparkline([curve], x_range=(low, high)))  # noqa: S308  (numbers only)
+
+
+@register.simple_tag
+def outline(shown: Outline, slot: int, low: float, high: float) -> SafeString:
+    picture = plots.quantile_sparkline(shown.quantiles, slot=int(slot), x_range=(low, high))
+    return mark_safe(picture)  # noqa: S308  (numbers only)
+
+
+@register.simple_tag
+def sparklines(curves: Sequence[plots.Curve], low: float, high: float) -> SafeString:
+    return mark_safe(plots.edf_sparkline(curves, x_range=(low, high)))  # noqa: S308  (numbers only)
 
 
 @register.simple_tag
@@ -146,14 +158,25 @@ def progress(batch: BatchProgress, size: str = "") -> dict[str, Any]:
     return {"parts": [part for part in shown if part[1]], "shown": shown, "label": label, "size": size}
 
 
-@register.inclusion_tag("includes/table.html")
-def datatable(table: Table) -> dict[str, Any]:
-    return {"table": table}
+@register.inclusion_tag("includes/table.html", takes_context=True)
+def datatable(context: dict[str, Any], table: Table) -> dict[str, Any]:
+    """A table; on an analysis with the way to its CSV, except inside a figure, which has its own."""
+    return {"table": table, "csv": _table_csv(context, table.slug)}
 
 
-@register.inclusion_tag("includes/figure.html")
-def figure(shown: Figure) -> dict[str, Any]:
-    return {"figure": shown}
+def _table_csv(context: dict[str, Any], name: str) -> str:
+    page, request = context.get("prints", ""), context.get("request")
+    return f"{page}tables/{name}.csv?{request.GET.urlencode()}" if request and page == reverse("analyses") else ""
+
+
+@register.inclusion_tag("includes/figure.html", takes_context=True)
+def figure(context: dict[str, Any], shown: Figure) -> dict[str, Any]:
+    """``prints`` of the page is the address below which its figures are found in print size."""
+    page, request = context.get("prints", ""), context.get("request")
+    query = f"?{request.GET.urlencode()}" if request and request.GET else ""
+    prints = f"{page}figures/{shown.element}" if page else ""
+    table_csv = _table_csv(context, shown.element)
+    return {"figure": shown, "prints": prints, "prints_query": query, "table_csv": table_csv}
 
 
 @register.simple_tag

@@ -1,23 +1,31 @@
-"""Signing in and out, and the team that one works for."""
+"""Signing in and out, one's own account, a forgotten password."""
 
 from __future__ import annotations
 
-from django.contrib.auth import authenticate, login, logout
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import authenticate, login, logout, update_session_auth_hash
+from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
+from django.urls import reverse_lazy
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from webapp import services
-from webapp.forms import SignInForm, TeamForm
-from webapp.middleware import TEAM_KEY
-from webapp.models import Membership, User
+from webapp.forms import AccountForm, ChangePasswordForm, ForgottenPasswordForm, SetPasswordForm, SignInForm
+from webapp.models import User
+from webapp.wording import counted
+
+PASSWORD_BACKEND = "django.contrib.auth.backends.ModelBackend"  # noqa: S105  (a path)
 
 
 @sensitive_post_parameters("password")
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
     """By e-mail address and password; whatever is wrong is said in the same words."""
     target = _safe_target(request)
@@ -31,6 +39,14 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             return redirect(target)
         form.add_error(None, "No account has this e-mail address and password.")
     return render(request, "accounts/sign_in.html", {"form": form, "next": target})
+
+
+def locked_out(request: HttpRequest, original: HttpResponse | None, credentials: dict[str, Any]) -> HttpResponse:
+    """What django-axes answers instead of the sign-in page after too many wrong passwords, account or not."""
+    minutes = round(settings.AXES_COOLOFF_TIME.total_seconds() / 60)
+    said = f"Too many wrong passwords for this e-mail address. Try again in {counted(minutes, 'minute')}."
+    context = {"form": SignInForm(), "next": _safe_target(request), "locked": said}
+    return render(request, "accounts/sign_in.html", context, status=429)
 
 
 @require_GET
@@ -59,21 +75,55 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@require_http_methods(["GET", "POST"])
-def first_team(request: HttpRequest) -> HttpResponse:
-    """For a person who is in no team yet, and for starting another."""
-    form = TeamForm(request.POST or None)
+@require_http_methods(["GET", "HEAD", "POST"])
+def account(request: HttpRequest) -> HttpResponse:
+    user = _user(request)
+    form = AccountForm(request.POST or None, initial={"name": user.name, "time_zone": user.time_zone})
     if request.method == "POST" and form.is_valid():
-        assert isinstance(request.user, User)  # login_required  # noqa: S101
-        team = services.create_team(name=form.cleaned_data["name"], owner=request.user)
-        request.session[TEAM_KEY] = team.pk
-        return redirect("home")
-    return render(request, "accounts/first_team.html", {"form": form})
+        services.update_account(user=user, **form.cleaned_data)
+        messages.success(request, "Your account is changed.")
+        return redirect("account")
+    memberships = user.memberships.select_related("team").order_by("team__name")
+    return render(request, "accounts/account.html", {"form": form, "memberships": memberships})
 
 
+@sensitive_post_parameters()
 @login_required
-@require_POST
-def choose_team(request: HttpRequest, team_id: int) -> HttpResponse:
-    membership = get_object_or_404(Membership, user_id=request.user.pk, team_id=team_id)
-    request.session[TEAM_KEY] = membership.team_id
-    return redirect("home")
+@require_http_methods(["GET", "HEAD", "POST"])
+def change_password(request: HttpRequest) -> HttpResponse:
+    """Ends every other session. Whoever came in by a link only has no old password to give."""
+    user = _user(request)
+    form_class = ChangePasswordForm if user.has_usable_password() else SetPasswordForm
+    form = form_class(user, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        services.change_password(user=user, password=form.cleaned_data["new_password1"])
+        update_session_auth_hash(request, user)
+        messages.success(request, "Your password is changed; you are signed out everywhere else.")
+        return redirect("account")
+    return render(request, "accounts/password.html", {"form": form, "title": "Change your password"})
+
+
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # login_required  # noqa: S101
+    return request.user
+
+
+forgotten_password = auth_views.PasswordResetView.as_view(
+    form_class=ForgottenPasswordForm,
+    template_name="accounts/forgotten_password.html",
+    email_template_name="accounts/password_mail.txt",
+    subject_template_name="accounts/password_mail_subject.txt",
+    success_url=reverse_lazy("password-mail-sent"),
+)
+password_mail_sent = require_GET(
+    auth_views.PasswordResetDoneView.as_view(template_name="accounts/password_mail_sent.html")
+)
+new_password = sensitive_post_parameters()(
+    auth_views.PasswordResetConfirmView.as_view(
+        form_class=SetPasswordForm,
+        template_name="accounts/new_password.html",
+        success_url=reverse_lazy("home"),
+        post_reset_login=True,
+        post_reset_login_backend=PASSWORD_BACKEND,
+    )
+)

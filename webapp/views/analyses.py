@@ -3,89 +3,214 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 
+from engine.spaces import space_from_json
 from webapp import analyses, queries
 from webapp.access import TeamRequest, regime_of, space_of, team_page
-from webapp.exports import csv_response
+from webapp.drivers import driver_sentence, driver_table, drivers
+from webapp.exports import csv_response, table_response
 from webapp.findings import Shown, edf_shown
 from webapp.forms.analyses import Selection, read_selection
+from webapp.forms.filters import ENDS, check_columns, range_fields
 from webapp.models import Space
-from webapp.queries import SAMPLE_ID
+from webapp.narrowing import restricted
+from webapp.normalising import normalise, normalised_pairs, normalised_sentence, normalised_shown, normalised_table
+from webapp.queries import COMPLEXITIES, SAMPLE_ID
+from webapp.reach import cost_figures, cost_tests, cost_warning, cost_words, sample_size_shown, search_shown
+from webapp.regime_words import regime_differences
 from webapp.steps import step_bar
+from webapp.suggestions import asked_words, range_words, suggestions
+from webapp.whatif import what_if_shown
+from webapp.wording import joined
 
 
 @team_page
 def analysis_page(request: TeamRequest) -> HttpResponse:
+    given = [(name, value) for name, values in request.GET.lists() for value in values]
+    if not all(value for _, value in given):  # the form of filters sends its empty ends too
+        return redirect(f"{reverse('analyses')}?{urlencode([one for one in given if one[1]])}")
+    context = analysis_context(request)
+    return render(request, f"analyses/{'analysis' if 'figures' in context else 'empty'}.html", context)
+
+
+def analysis_context(request: TeamRequest, frozen: list[Shown] | None = None) -> dict[str, Any]:
+    """All that the page of an address shows; without ``figures`` where no sample is used yet.
+
+    ``frozen`` are the populations of a frozen result page, which stand in for those of the address.
+    """
     selection = read_selection(request.GET, request.team)
     chosen = {(space.pk, regime.pk) for space, regime in selection.pairs}
+    chosen_imported = {imported.pk for imported in selection.imported}
     spaces = Space.objects.filter(team=request.team).in_bulk()
     context: dict[str, Any] = {
         "section": "analyses",
         "error": selection.error,
+        "prints": reverse("analyses"),
         "offered": [
             (line, spaces[line.space_id], (line.space_id, line.regime_id) in chosen)
             for line in queries.population_summaries(request.team)
         ],
+        "imported": [
+            (imported, imported.pk in chosen_imported) for imported in queries.imported_populations(request.team)
+        ],
     }
-    populations = _populations(selection)
+    populations = shown_populations(selection) if frozen is None else frozen
     used = [shown for shown in populations if shown.n]
-    if not used:
-        return render(request, "analyses/empty.html", context | {"populations": populations})
-    context |= _comparison(request, populations, used) | _focus(request, selection, used)
-    context["figures"] = [context["edf"], *context["scatters"]]
-    return render(request, "analyses/analysis.html", context)
-
-
-def _comparison(request: TeamRequest, populations: list[Shown], used: list[Shown]) -> dict[str, Any]:
-    pairs = analyses.compare_pairs(used)
-    return {
+    context |= {
         "populations": populations,
+        "filters": _filters(request, selection, populations),
+        "without_filters": _without_filters(request),
+        "all_costs": COMPLEXITIES,
+        "normalise": selection.normalise,
+    }
+    if not used:
+        return context
+    files = frozen is None  # a download would hold the samples of now
+    context |= _comparison(request, selection, used, files=files)
+    context |= _focus(request, selection, used, files=files) | _reach(used)
+    what_if = context["what_if"]
+    context["figures"] = [
+        context["edf"],
+        *context["scatters"],
+        *([what_if.figure] if what_if and what_if.figure else []),
+        *context["reach"],
+        *context["spreads"],
+    ]
+    return context
+
+
+def _filters(request: TeamRequest, selection: Selection, populations: list[Shown]) -> dict[str, Any]:
+    """What the form of filters shows, and what is filtered now."""
+    columns = list(dict.fromkeys(name for shown in populations for name in analyses.filter_columns(shown)))
+    return {
+        "fields": range_fields(columns, request.GET),
+        "words": [
+            range_words(f"{column} (M)" if column in COMPLEXITIES else column, *ends)
+            for column, ends in selection.ranges.items()
+        ],
+        "unfiltered": [
+            f"{shown.name} has no {column}"
+            for shown in populations
+            for column in selection.ranges
+            if column not in shown.trained.population
+        ],
+    }
+
+
+def _without_filters(request: TeamRequest) -> str:
+    values = request.GET.copy()
+    for name in [name for name in values if name.startswith(ENDS)]:
+        del values[name]
+    return f"?{values.urlencode()}"
+
+
+def _comparison(request: TeamRequest, selection: Selection, used: list[Shown], *, files: bool) -> dict[str, Any]:
+    pairs = analyses.compare_pairs(used)
+    csv = _csv(request, "analysis-edf-csv") if files else ""
+    normalised = normalise(used, selection.normalise) if selection.normalise else None
+    by_cost = normalised if normalised and normalised.edfs else None
+    regimes = list({shown.regime.pk: shown.regime for shown in used if shown.regime}.values())
+    return {
         "finding": analyses.finding(used, pairs),
         "pairs": pairs,
         "pair_table": analyses.pair_table(pairs),
-        "complexity": analyses.complexity_sentence(pairs[0]) if pairs else "",
         "lines": analyses.population_lines(used),
-        "edf": edf_shown(used, csv=_csv(request, "analysis-edf-csv")),
-        "evidence": analyses.evidence(used),
-        "pending": any(shown.trained.pending for shown in populations),
-        "regimes": list({shown.regime.pk: shown.regime for shown in populations}.values()),
+        "edf": normalised_shown(by_cost, csv=csv) if by_cost else edf_shown(used, csv=csv),
+        "normalised": normalised,
+        "normalised_sentence": normalised_sentence(by_cost) if by_cost else "",
+        "normalised_tables": [normalised_table(by_cost), normalised_pairs(by_cost)] if by_cost else [],
+        "costs": [cost for cost in COMPLEXITIES if all(cost in shown.costs for shown in used)],
+        "pending": any(shown.trained.pending for shown in used),
+        "regimes": regimes,
+        "regime_differences": regime_differences([regime.definition for regime in regimes]),
     }
 
 
-def _focus(request: TeamRequest, selection: Selection, used: list[Shown]) -> dict[str, Any]:
+def _focus(request: TeamRequest, selection: Selection, used: list[Shown], *, files: bool) -> dict[str, Any]:
     """The population whose parameters are shown: the address's choice, else the one with the lowest mean."""
     lowest = min(used, key=lambda shown: shown.edf.mean)
-    focus = next((shown for shown in used if (shown.space.pk, shown.regime.pk) == selection.focus), lowest)
-    csv = reverse("population-csv", args=[focus.space.pk, focus.regime.pk]) + f"?error={selection.error}"
-    best = analyses.best_lines(focus)
+    focus = next((shown for shown in used if shown.pair == selection.focus), lowest)
+    csv = focus.file_url("csv", selection.error) if files else ""
+    best, worst = analyses.best_and_worst(focus)
+    parameters = analyses.parameter_names(focus)
+    driving = drivers(focus, parameters)
     return {
         "focus": focus,
         "used": used,
         "scatters": analyses.parameter_figures(focus, csv=csv, refinable=request.may_write),
+        "driver_table": driver_table(driving) if driving.lines else None,
+        "driver_sentence": driver_sentence(driving, focus.name),
         "best": best,
-        "best_top": max(max(line.widths) for line in best),
-        "best_blocks": max(len(line.widths) for line in best),
-        "parameters": analyses.parameter_names(focus),
+        "worst": worst,
+        "best_top": max((max(line.widths) for line in (*best, *worst) if line.widths), default=0),
+        "best_blocks": max(len(line.widths) for line in (*best, *worst)),
+        "parameters": parameters,
         "population_csv": csv,
-        "bar": step_bar(focus.space, queries.method_facts(focus.space), current=3, may_write=request.may_write),
+        "bar": focus.space
+        and step_bar(focus.space, queries.method_facts(focus.space), current=3, may_write=request.may_write),
+        **_next(selection, focus, parameters),
     }
 
 
-def _populations(selection: Selection) -> list[Shown]:
+def _next(selection: Selection, focus: Shown, parameters: list[str]) -> dict[str, Any]:
+    """Suggested restrictions, and what the samples inside one say: that of the address, else the best one's."""
+    space = space_from_json(focus.space.definition) if focus.space else None
+    suggested = suggestions(focus, parameters, space)
+    asked = list(selection.what_if)
+    if not asked and suggested.lines and suggested.lines[0].result.interval[1] < 0:
+        asked = [suggested.lines[0].asked]
+    child = restricted(space, asked) if space else None
+    what_if = None
+    if space and child != space and child is not None:
+        what_if = what_if_shown(focus, child, space)
+    return {
+        "suggested": suggested,
+        "asked": asked,
+        "asked_words": joined([asked_words(one) for one in asked]),
+        "what_if": what_if,
+        "refine_asked": focus.refine_url() + "?" + urlencode([("narrow", one) for one in asked], safe=":")
+        if what_if
+        else "",
+        "no_change": bool(selection.what_if) and what_if is None,
+    }
+
+
+def _reach(used: list[Shown]) -> dict[str, Any]:
+    """How far the evidence reaches."""
+    tests = cost_tests(used)
+    largest = max(used, key=lambda shown: shown.n)
+    return {
+        "reach": [figure for figure in (sample_size_shown(largest), search_shown(used)) if figure],
+        "spreads": cost_figures(used, tests),
+        "complexity": cost_words(tests),
+        "complexity_warning": cost_warning(tests),
+    }
+
+
+def shown_populations(selection: Selection) -> list[Shown]:
     several = len({regime.pk for _, regime in selection.pairs}) > 1
-    return [
+    whole = [
         Shown(
             space,
             regime,
             queries.load_trained(space=space, regime=regime, error=selection.error),
             name=f"{space.name}, {regime.name}" if several else space.name,
+            error=selection.error,
         )
         for space, regime in selection.pairs
+    ] + [
+        Shown(
+            None, None, queries.load_imported(imported, error=selection.error), imported.name, imported, selection.error
+        )
+        for imported in selection.imported
     ]
+    check_columns(selection.ranges, [name for shown in whole for name in analyses.filter_columns(shown)])
+    return [analyses.filtered(shown, selection.ranges) for shown in whole]
 
 
 def _csv(request: TeamRequest, view: str) -> str:
@@ -97,8 +222,8 @@ def edf_csv(request: TeamRequest) -> HttpResponseBase:
     """The steps of every EDF of an analysis: one row an error."""
     selection = read_selection(request.GET, request.team)
     rows = (
-        [shown.space.name, shown.regime.name, float(error), float(fraction)]
-        for shown in _populations(selection)
+        [*shown.origin, float(error), float(fraction)]
+        for shown in shown_populations(selection)
         if shown.n
         for error, fraction in zip(shown.edf.errors, shown.edf.fractions, strict=True)
     )
@@ -106,11 +231,11 @@ def edf_csv(request: TeamRequest) -> HttpResponseBase:
 
 
 @team_page
-def population_csv(request: TeamRequest, space_id: int, regime_id: int) -> HttpResponseBase:
+def population_file(request: TeamRequest, space_id: int, regime_id: int, kind: str) -> HttpResponseBase:
     """Every used sample of a population, in draw order: parameters as drawn, complexity, error."""
     space, regime = space_of(request.team, space_id), regime_of(request.team, regime_id)
     error = read_selection(request.GET, request.team).error
     population = queries.load_population(space=space, regime=regime, error=error)
     names = [SAMPLE_ID, *(name for name in population.names if name != SAMPLE_ID)]
-    rows = zip(*(population[name].tolist() for name in names), strict=True)
-    return csv_response(f"population-{space.pk}-{regime.pk}", names, rows)
+    columns = {name: population[name] for name in names}
+    return table_response(kind, f"population-{space.pk}-{regime.pk}", columns)

@@ -21,7 +21,7 @@ from webapp.draws import read_report
 from webapp.exports import csv_response
 from webapp.figures import Figure
 from webapp.findings import Shown, edf_shown, failure_sentence, middle_of
-from webapp.forms import BatchForm, ExtendForm, PriorityForm, RetryForm, RunFilterForm, fresh_seed
+from webapp.forms import BatchForm, ExtendForm, PauseForm, PriorityForm, RetryForm, RunFilterForm, fresh_seed
 from webapp.forms.batches import PRIORITIES
 from webapp.models import Regime, SampleBatch, Space
 from webapp.previews import exact_size
@@ -92,6 +92,7 @@ def batch_page(request: TeamRequest, batch_id: int) -> HttpResponse:
         "bar": step_bar(batch.space, queries.method_facts(batch.space), current=1, may_write=request.may_write),
         "failures": failures,
         "failed": sum(group.runs for group in failures),
+        "trained_on": queries.trained_on(batch),
         "draw": read_report(batch.report),
         "space_size": exact_size(space_from_json(batch.space.definition)),
         "runs": queries.run_page(batch, state=chosen["state"], sort=sort, page=page),
@@ -151,7 +152,14 @@ def _edf(batch: SampleBatch, shown: Shown) -> dict[str, Any]:
         "figures": figures,
         "seen": seen,
         "failure_sentence": failure_sentence(shown),
+        "prints": reverse("batch", args=[batch.pk]),
     }
+
+
+def edf_of_batch(batch: SampleBatch) -> Figure | None:
+    """The figure of a batch's page; None while no sample of it is used."""
+    figures: list[Figure] = _edf(batch, _shown(batch))["figures"]
+    return figures[0] if figures else None
 
 
 def _shown(batch: SampleBatch) -> Shown:
@@ -188,11 +196,14 @@ def batch_runs_csv(request: TeamRequest, batch_id: int) -> HttpResponseBase:
 
 @team_action
 def pause_batch(request: TeamRequest, batch_id: int) -> HttpResponse:
+    """At once, or with ``finish_running`` after the runs that have begun."""
     batch = batch_of(request.team, batch_id)
-    if services.pause_batch(batch=batch, actor=request.user):
-        messages.warning(
-            request, "Paused: running runs go back to the queue at their next sign of life, the others wait."
-        )
+    form = PauseForm(request.POST)
+    form.full_clean()
+    finish_running = form.cleaned_data["finish_running"]
+    if services.pause_batch(batch=batch, actor=request.user, finish_running=finish_running):
+        begun = "go on to their end" if finish_running else "stop at their last finished epoch within seconds"
+        messages.warning(request, f"Paused: runs that have begun {begun}, the others wait.")
     return _back(request, batch)
 
 

@@ -8,6 +8,8 @@ import secrets
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from webapp.api.errors import answer
+
 logger = logging.getLogger(__name__)
 
 
@@ -36,4 +38,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, status: int, title: str, said: str) -> HttpResponse:
+    if request.path_info.startswith("/api/"):  # what fails before an operation of the API is found
+        return answer(status, said)
     return render(request, "error.html", {"status": status, "title": title, "said": said}, status=status)

@@ -20,11 +20,12 @@ from webapp.estimates import estimated_mean
 from webapp.models import Regime, SampleBatch, Space
 from webapp.plots import FloatArray
 from webapp.queries import BatchProgress, FailureGroup
+from webapp.views.results import latest_results
 from webapp.wording import counted, joined
 
 START_SPACES = {"AnyNetX-A": "AnyNetX-A-small", "RegNetX": "RegNetX-small"}
 START_REGIME = "Fashion-MNIST on CPU"
-RUNNING_SHOWN, FAILED_SHOWN, FINISHED_SHOWN = 10, 5, 5
+RUNNING_SHOWN, FAILED_SHOWN, FINISHED_SHOWN, RESULTS_SHOWN = 10, 5, 5, 4
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ def home(request: TeamRequest) -> HttpResponse:
         "span": plots.edf_range([line.curve for line in finished]),
         **_running(request),
         **_failed(request),
+        **latest_results(team, most=RESULTS_SHOWN),
     }
     context["needs"] = len(context["failed"]) + len(context["silent"]) + len(context["undrawable"])
     return render(request, "home/home.html", context)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from django.db.models import F
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.urls import reverse
 
 from engine.designs import AnyNetDesign, design_from_json
 from engine.regimes import Regime as EngineRegime
 from webapp import queries, samples
 from webapp.access import TeamRequest, sample_of, team_page
-from webapp.models import Epoch, Run
+from webapp.figures import Figure
+from webapp.models import Epoch, Run, Sample
 
 
 @team_page
@@ -39,9 +41,19 @@ def sample_page(request: TeamRequest, sample_id: int) -> HttpResponse:
         "stages": stages,
         "learning": learning,
         "figures": [shown for shown in (stages, learning) if shown],
+        "prints": reverse("sample", args=[sample.pk]),
         "code": samples.code_of(drawn, in_channels=regime.in_channels, num_classes=regime.num_classes),
     }
     return render(request, "samples/sample.html", context)
+
+
+def sample_figures(sample: Sample) -> list[Figure]:
+    """The figures of a sample's page."""
+    slot = sample.batch.space.slot
+    runs = list(Run.objects.filter(sample=sample).order_by("replicate"))
+    epochs = list(Epoch.objects.filter(run__sample=sample, attempt=F("run__attempt")).order_by("run", "number"))
+    stages = samples.stage_shown(design_from_json(sample.drawn), AnyNetDesign.from_json(sample.design), slot=slot)
+    return [shown for shown in (stages, samples.learning_shown(runs, epochs, slot=slot)) if shown]
 
 
 @team_page

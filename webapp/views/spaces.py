@@ -14,21 +14,30 @@ from engine.regimes import Regime as EngineRegime
 from engine.spaces import AnyNetSpace, RegNetSpace, space_from_json
 from webapp import queries, services
 from webapp.access import TeamRequest, regime_of, space_of, team_action, team_form, team_page
+from webapp.findings import Shown
 from webapp.forms import FORMS, SpaceForm, form_of, space_initial
-from webapp.models import Family, Space
-from webapp.narrowing import narrowed
+from webapp.lineage import lineage
+from webapp.models import Family, Regime, Space
+from webapp.narrowing import restricted
 from webapp.previews import exact_size, preview
 from webapp.services import Refused
 from webapp.space_words import describe, difference
 from webapp.steps import analysis_url, step_bar
+from webapp.whatif import WhatIfShown, what_if_shown
 
 START_PRESET = {Family.ANYNET: "AnyNetX-A-small", Family.REGNET: "RegNetX-small"}
 
 
 @team_page
 def space_list(request: TeamRequest) -> HttpResponse:
-    lines = [(line, exact_size(space_from_json(line.space.definition))) for line in queries.space_lines(request.team)]
-    return render(request, "spaces/list.html", {"section": "spaces", "lines": lines})
+    context = {"section": "spaces", "lineage": lineage(request.team, asked=_asked_regime(request))}
+    return render(request, "spaces/list.html", context)
+
+
+def _asked_regime(request: TeamRequest) -> Regime | None:
+    """The regime under which a lineage is shown; None leaves the choice to the lineage."""
+    chosen = request.GET.get("regime")
+    return regime_of(request.team, _id(chosen)) if chosen else None
 
 
 @team_page
@@ -46,7 +55,7 @@ def space_page(request: TeamRequest, space_id: int) -> HttpResponse:
         "size": exact_size(space),
         "inside": space.is_subset_of(parent) if parent else None,
         "difference": difference(space, parent) if parent else [],
-        "children": Space.objects.filter(parent=row).order_by("name"),
+        "lineage": lineage(request.team, asked=_asked_regime(request), of=row),
         "facts": facts,
         "batches": [(batch, progress[batch.pk]) for batch in batches],
         "bar": step_bar(row, facts, current=None, may_write=request.may_write),
@@ -80,11 +89,9 @@ def new_space(request: TeamRequest) -> HttpResponse:
 
 @team_form
 def refine_space(request: TeamRequest, space_id: int) -> HttpResponse:
-    """A child of a space; ?narrow=w_m:2.26:2.55 starts from a range read off a plot."""
+    """A child of a space; ?narrow=w_m:2.26:2.55&narrow=widths_non_decreasing starts from what a plot suggests."""
     parent = space_of(request.team, space_id)
-    start = space_from_json(parent.definition)
-    if request.GET.get("narrow"):
-        start = narrowed(start, request.GET["narrow"])
+    start = restricted(space_from_json(parent.definition), request.GET.getlist("narrow"))
     form = FORMS[parent.family](request.POST or None, initial=space_initial(start))
     return _answer(request, form, title=f"Refine {parent.name} into a new space", parent=parent)
 
@@ -150,9 +157,9 @@ def preview_space(request: TeamRequest) -> HttpResponse:
 def _preview(request: TeamRequest, form: SpaceForm, parent: Space | None) -> dict[str, Any]:
     regimes = list(queries.team_regimes(request.team))
     chosen = request.POST.get("regime") or request.GET.get("regime") or ""
-    regime = regime_of(request.team, _id(chosen)) if chosen else regimes[0] if regimes else None
+    regime = regime_of(request.team, _id(chosen)) if chosen else _usual_regime(regimes, parent)
     space = form.space if form.is_bound else _initial_space(form)
-    shown = None
+    shown, what_if = None, None
     if space is not None:
         shown = preview(
             space,
@@ -160,8 +167,11 @@ def _preview(request: TeamRequest, form: SpaceForm, parent: Space | None) -> dic
             regime=EngineRegime.from_json(regime.definition) if regime else None,
             slot=parent.slot if parent else 1,
         )
+        what_if = _what_if(space, parent, regime) if parent and regime else None
     return {
         "preview": shown,
+        "what_if": what_if,
+        "figures": [*shown.figures, *([what_if.figure] if what_if and what_if.figure else [])] if shown else [],
         "problems": _problems(form) if form.is_bound else [],
         "parent": parent,
         "regime": regime,
@@ -169,6 +179,22 @@ def _preview(request: TeamRequest, form: SpaceForm, parent: Space | None) -> dic
         "cost": queries.regime_cost(regime) if regime else None,
         "changes": difference(space, space_from_json(parent.definition)) if space and parent else [],
     }
+
+
+def _usual_regime(regimes: list[Regime], parent: Space | None) -> Regime | None:
+    """The regime under which most of the parent was trained, else the team's most used."""
+    lines = queries.population_summaries(parent.team, space=parent) if parent else []
+    most = max(lines, key=lambda line: line.trained, default=None)
+    return next((one for one in regimes if most and one.pk == most.regime_id), regimes[0] if regimes else None)
+
+
+def _what_if(space: AnyNetSpace | RegNetSpace, parent: Space, regime: Regime) -> WhatIfShown | None:
+    """What the parent's samples say about the space; None where none is used yet."""
+    trained = queries.load_trained(space=parent, regime=regime)
+    if not trained.population.n:
+        return None
+    shown = Shown(parent, regime, trained, parent.name)
+    return what_if_shown(shown, space, space_from_json(parent.definition))
 
 
 def _initial_space(form: SpaceForm) -> AnyNetSpace | RegNetSpace | None:

@@ -1,15 +1,48 @@
-"""Machines and devices."""
+"""Machines and devices; drain a slot and put it back to work."""
 
 from __future__ import annotations
 
+from django.contrib import messages
+from django.core.exceptions import BadRequest
+from django.db import transaction
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, redirect, render
 
-from webapp import queries
-from webapp.access import TeamRequest, team_page
+from tasks.publish import publish_permits
+from webapp import queries, services
+from webapp.access import TeamRequest, team_action, team_page
+from webapp.forms import WorkerForm
+from webapp.models import Worker
 
 
 @team_page
 def worker_list(request: TeamRequest) -> HttpResponse:
     context = {"section": "workers", "workers": queries.worker_lines(request.team), "capacity": queries.capacity()}
     return render(request, "workers/list.html", context)
+
+
+@team_action
+def drain_worker(request: TeamRequest) -> HttpResponse:
+    """All teams share the workers, so a member of any of them may take one out of service; the log says who did."""
+    worker = _posted_worker(request)
+    if services.drain_worker(worker=worker, team=request.team, actor=request.user):
+        messages.warning(request, f"{worker} finishes its run, if it has one, and takes no more.")
+    return redirect("workers")
+
+
+@team_action
+def undrain_worker(request: TeamRequest) -> HttpResponse:
+    worker = _posted_worker(request)
+    with transaction.atomic():
+        changed = services.undrain_worker(worker=worker, team=request.team, actor=request.user)
+        transaction.on_commit(lambda: publish_permits(1))
+    if changed:
+        messages.success(request, f"{worker} takes runs again.")
+    return redirect("workers")
+
+
+def _posted_worker(request: TeamRequest) -> Worker:
+    form = WorkerForm(request.POST)
+    if not form.is_valid():
+        raise BadRequest(f"No such worker: {form.errors.as_text()}")
+    return get_object_or_404(Worker, pk=form.cleaned_data["worker"], ended_at=None)

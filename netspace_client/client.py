@@ -1,0 +1,199 @@
+"""The verbs of a study, from a space to its population."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from netspace_client.errors import ClientError, Timeout
+from netspace_client.results import Batch, Progress, Regime, Space, batch_from, regime_from, space_from
+from netspace_client.transport import Transport
+
+Columns = dict[str, npt.NDArray[Any]]
+Error = Literal["final", "best"]
+A_PAGE = 1000
+
+
+class Client:
+    """Netspace at an address, for the person and the team of a token.
+
+    Wherever a space, a regime or a batch is asked for, its id does as well.
+
+    Parameters
+    ----------
+    address : str
+        Such as "https://netspace.example.org".
+    token : str
+        From the page /account/tokens/.
+    timeout : float
+        Seconds to wait for an answer.
+    """
+
+    def __init__(self, address: str, token: str, *, timeout: float = 60.0) -> None:
+        self._transport = Transport(address, token, timeout=timeout)
+
+    def me(self) -> dict[str, str]:
+        """The user, the team and the role of the token."""
+        return dict(self._transport.get("/me"))
+
+    def spaces(self) -> list[dict[str, Any]]:
+        """The team's spaces, the newest first, without their definitions."""
+        return self._items("/spaces")
+
+    def space(self, space: Space | int) -> Space:
+        return space_from(self._transport.get(f"/spaces/{_id(space)}"))
+
+    def create_space(
+        self,
+        name: str,
+        *,
+        preset: str | None = None,
+        definition: Mapping[str, Any] | None = None,
+        changes: Mapping[str, Any] | None = None,
+        parent: Space | int | None = None,
+        note: str = "",
+    ) -> Space:
+        """Define a space by a preset's name or by engine JSON, or by what it changes in its parent's definition."""
+        body = {
+            "name": name,
+            "preset": preset,
+            "definition": definition,
+            "changes": changes,
+            "parent": None if parent is None else _id(parent),
+            "note": note,
+        }
+        return space_from(self._transport.post("/spaces", body))
+
+    def regimes(self) -> list[dict[str, Any]]:
+        """The team's regimes, the newest first, without their definitions."""
+        return self._items("/regimes")
+
+    def regime(self, regime: Regime | int) -> Regime:
+        return regime_from(self._transport.get(f"/regimes/{_id(regime)}"))
+
+    def create_regime(
+        self, name: str, *, preset: str | None = None, definition: Mapping[str, Any] | None = None
+    ) -> Regime:
+        """Make a regime by a preset's name or by engine JSON."""
+        return regime_from(self._transport.post("/regimes", {"name": name, "preset": preset, "definition": definition}))
+
+    def batches(self, *, space: Space | int | None = None, regime: Regime | int | None = None) -> list[Batch]:
+        """The team's batches, the newest first."""
+        chosen = {name: None if one is None else _id(one) for name, one in (("space", space), ("regime", regime))}
+        return [batch_from(item) for item in self._items("/batches", **chosen)]
+
+    def batch(self, batch: Batch | int) -> Batch:
+        """The batch as it stands now."""
+        return batch_from(self._transport.get(f"/batches/{_id(batch)}"))
+
+    def queue_batch(
+        self, space: Space | int, regime: Regime | int, *, size: int, seed: int | None = None, priority: int = 0
+    ) -> Batch:
+        """Queue ``size`` designs of a space for training under a regime."""
+        body = {
+            "space": _id(space), "regime": _id(regime), "size": size, "seed": seed, "priority": priority,
+        }  # fmt: skip
+        return batch_from(self._transport.post("/batches", body))
+
+    def extend(self, batch: Batch | int, *, size: int) -> Batch:
+        """Ask for more designs of the same draw; ``size`` is the new number of all of them."""
+        return self._told(batch, "extend", {"size": size})
+
+    def pause(self, batch: Batch | int, *, finish_running: bool = False) -> Batch:
+        return self._told(batch, "pause", {"finish_running": finish_running})
+
+    def resume(self, batch: Batch | int) -> Batch:
+        return self._told(batch, "resume")
+
+    def cancel(self, batch: Batch | int) -> Batch:
+        """Cancel what has not ended; results that are there stay."""
+        return self._told(batch, "cancel")
+
+    def wait(
+        self,
+        batch: Batch | int,
+        *,
+        on_progress: Callable[[Progress], object] | None = None,
+        poll_seconds: float = 2.0,
+        timeout: float | None = None,
+    ) -> Batch:
+        """Wait until nothing of a batch is to come, and give it as it stands then.
+
+        ``on_progress`` is called with every change. A batch whose draw fails raises `ClientError`; one that has not
+        ended after ``timeout`` seconds raises `Timeout` and goes on.
+        """
+        started, last = time.monotonic(), None
+        while True:
+            now = self.batch(batch)
+            if on_progress is not None and now.progress != last:
+                on_progress(now.progress)
+            last = now.progress
+            if now.state in {"exhausted", "failed"}:
+                raise ClientError(f"Batch {now.id} has no designs: {now.message}")
+            if not now.progress.active:
+                return now
+            left = poll_seconds if timeout is None else timeout - (time.monotonic() - started)
+            if left <= 0:
+                raise Timeout(f"Batch {now.id} has not ended after {timeout:g} s; it is {now.progress}.")
+            time.sleep(min(poll_seconds, left))
+
+    def samples(self, batch: Batch | int) -> Columns:
+        """All samples of a batch in draw order, one array a column; errors in percent, NaN until trained."""
+        return _arrays(self._transport.get(f"/batches/{_id(batch)}/samples")["columns"])
+
+    def population(self, space: Space | int, regime: Regime | int, *, error: Error = "final") -> Columns:
+        """The used samples of a space under a regime, in draw order: parameters as drawn, complexity, error in percent.
+
+        While a batch runs, only its finished prefix counts.
+        """
+        path, parts, read = f"/populations/{_id(space)}-{_id(regime)}", [], 0
+        while True:
+            answer = self._transport.get(path, error=error, offset=read)
+            parts.append(_arrays(answer["columns"]))
+            read += len(parts[-1]["error"])
+            if read >= answer["n"] or not len(parts[-1]["error"]):
+                return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def dataframe(self, space: Space | int, regime: Regime | int, *, error: Error = "final") -> Any:
+        """`population` as a pandas DataFrame, with the sample's id as its index."""
+        try:
+            import pandas  # type: ignore[import-untyped, import-not-found, unused-ignore]
+        except ImportError as missing:
+            raise ClientError("pandas is not installed: install it, or use population() instead.") from missing
+        return pandas.DataFrame(self.population(space, regime, error=error)).set_index("sample_id")
+
+    def analysis(
+        self, populations: Iterable[tuple[Space | int, Regime | int]], *, error: Error = "final"
+    ) -> dict[str, Any]:
+        """The numbers of an analysis: each population's, and every pair's difference, interval and KS test."""
+        pairs = [f"{_id(space)}-{_id(regime)}" for space, regime in populations]
+        return dict(self._transport.get("/analyses", p=pairs, error=error))
+
+    def _told(self, batch: Batch | int, verb: str, body: Mapping[str, Any] | None = None) -> Batch:
+        return batch_from(self._transport.post(f"/batches/{_id(batch)}/{verb}", body))
+
+    def _items(self, path: str, **query: Any) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        while True:
+            answer = self._transport.get(path, limit=A_PAGE, offset=len(found), **query)
+            found += answer["items"]
+            if not answer["items"] or len(found) >= answer["total"]:
+                return found
+
+
+def _id(one: Space | Regime | Batch | int) -> int:
+    return one if isinstance(one, int) else one.id
+
+
+def _arrays(columns: Mapping[str, list[float | None]]) -> Columns:
+    """None becomes NaN; columns of whole numbers stay whole."""
+    return {
+        name: np.array(values, dtype=np.int64)
+        if all(type(value) is int for value in values)
+        else np.array(values, dtype=np.float64)
+        for name, values in columns.items()
+    }

@@ -1,0 +1,102 @@
+"""An owner, a person who is invited, and a visitor with a link, in real browsers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.test_pages import HOSTILE, Study, missing
+from webapp import services
+from webapp.models import Membership, ResultPage, Role
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NOTES = "# Head\n\nRegNetX is **better**; see [the paper](https://example.org/).\n\n| a | b |\n|---|---|\n| 1 | 2 |"
+
+
+def a_result(study: Study) -> ResultPage:
+    values = {"p": [f"{space.pk}-{study.regime.pk}" for space in (study.regnet, study.anynet)]}
+    return services.create_result_page(
+        team=study.team, title="RegNetX against AnyNetX-A", notes=NOTES, analysis={"schema": 1, "values": values},
+        actor=study.user,
+    )  # fmt: skip
+
+
+def test_the_pages_of_people_and_results_are_accessible_quiet_and_whole(windows: Any) -> None:
+    study = Study()
+    page = a_result(study)
+    _, token = services.share_result_page(page=page, days=3, actor=study.user)
+    _, invitation = services.create_invitation(team=study.team, role=Role.MEMBER, label="Ada", actor=study.user)
+    for width, dark in ((1280, False), (390, True)):
+        owner, outside = windows(study.user, width=width, dark=dark), windows(None, width=width, dark=dark)
+        inside = ["/", "/results/", f"/results/{page.pk}/", f"/results/{page.pk}/edit/", f"/results/{page.pk}/share/",
+                  "/team/", "/team/log/", "/account/", "/account/password/"]  # fmt: skip
+        out = ["/sign-in/", "/password/forgotten/", "/password/sent/", f"/invitations/{invitation}/",
+               f"/share/{token}/", "/share/unknown/"]  # fmt: skip
+        for visitor, addresses in ((owner, inside), (outside, out)):
+            for address in addresses:
+                visitor.go(address)
+                assert visitor.violations() == [], address
+                assert visitor.overflow() <= 0, address
+                if width == 1280:
+                    assert visitor.cut_tables() == [], address
+                assert [one for one in visitor.complaints if not missing(one)] == [], address
+
+
+def test_an_owner_saves_and_shares_an_analysis_and_a_visitor_sees_that_page_only(windows: Any) -> None:
+    study = Study()
+    owner, visitor = windows(study.user), windows(None)
+    page = owner.go(f"/analyses/?p={study.regnet.pk}-{study.regime.pk}&p={study.anynet.pk}-{study.regime.pk}")
+    page.click(".head >> text=Save")
+    page.fill("[name=title]", "What we found")
+    page.fill("[name=notes]", NOTES)
+    page.click("main button[type=submit]")
+    page.click(".head >> text=Share")
+    page.click("text=Make a link")
+    link = page.input_value("#share-link")
+    assert page.is_visible("[data-copy]")
+
+    seen = visitor.go(link.removeprefix(visitor.address))
+    assert "What we found" in seen.inner_text("main")
+    assert "RegNetX is better" in seen.inner_text(".prose")
+    assert seen.locator("main a, header a").count() == 0
+    assert seen.locator("form, .button").count() == 0
+    button = seen.locator("button[data-curve]").first
+    button.click()
+    assert button.get_attribute("aria-pressed") == "false"
+
+    owner.go(f"/results/{ResultPage.objects.get().pk}/share/").click("text=Revoke")
+    expect(page.locator("main")).to_contain_text("shows nothing any more")
+    assert "Nothing here" in visitor.go(link.removeprefix(visitor.address)).inner_text("main")
+    assert [one for one in visitor.complaints if not missing(one)] == []
+    assert owner.complaints == []
+
+
+def test_designs_marked_on_a_shared_page_are_listed_without_addresses(windows: Any) -> None:
+    study = Study()
+    _, token = services.share_result_page(page=a_result(study), days=3, actor=study.user)
+    page = windows(None).go(f"/share/{token}/")
+    page.evaluate("Bokeh.documents[0].get_model_by_name('population').selected.indices = [0, 1]")
+    page.wait_for_selector("[data-selection]:not([hidden]) li span", timeout=10_000)
+    assert page.locator("[data-selection] li a").count() == 0
+
+
+def test_a_person_comes_in_by_an_invitation_and_reads(windows: Any) -> None:
+    study = Study(first=HOSTILE)
+    owner, ada = windows(study.user), windows(None)
+    page = owner.go("/team/")
+    page.fill("[name=label]", "Ada")
+    page.select_option("form[action='/team/invite/'] [name=role]", "viewer")
+    page.click("text=Make a link")
+    theirs = ada.go(page.input_value("#invitation-link").removeprefix(ada.address))
+    assert theirs.url.endswith("/join/")  # the token is left behind
+    theirs.fill("[name=name]", "Ada")
+    theirs.fill("[name=email]", "ada@example.org")
+    theirs.fill("[name=password]", "correct horse battery")
+    theirs.click("main button[type=submit]")
+    theirs.wait_for_selector("text=You are in Vision now, as viewer.")
+    assert theirs.locator("text=Queue a batch").count() == 0
+    assert Membership.objects.get(user__email="ada@example.org").role == Role.VIEWER
+    assert ada.complaints == []

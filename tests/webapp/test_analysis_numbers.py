@@ -1,0 +1,225 @@
+"""Every number that stands in a table of an analysis is the engine's for the same data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from django.test import Client
+
+from engine import statistics
+from engine.population import Population
+from tests.webapp import pages, rows
+from webapp import queries
+from webapp.models import Regime, Space, Team, User
+from webapp.wording import compact, fixed, p_value, percent, signed, significant
+
+pytestmark = pytest.mark.django_db
+
+COSTS = ("flops", "params", "acts")
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+Table = list[dict[str, str]]
+
+
+class Study:
+    """Two populations of some size; the error of the second rises with w_m, so that there is something to suggest."""
+
+    def __init__(self) -> None:
+        self.team: Team
+        self.user: User
+        self.team, self.user = rows.a_team()
+        self.regime: Regime = rows.a_regime(self.team, self.user)
+        self.anynet = rows.a_space(self.team, self.user, name="AnyNetX-C", preset="AnyNetX-C-small")
+        self.regnet = rows.a_space(self.team, self.user, name="RegNetX", preset="RegNetX-small")
+        rng = np.random.default_rng(0)
+        pages.measured(self.anynet, self.regime, self.user, rng.normal(45, 4, 40).tolist())
+        batch = pages.measured(self.regnet, self.regime, self.user, [1.0] * 48)
+        for sample in batch.samples.all():
+            sample.error = 20 + 8 * (sample.drawn["w_m"] - 1.5) + float(rng.normal(0, 1))
+            sample.save()
+        self.client: Client = pages.client_of(self.user)
+
+    def population(self, space: Space) -> Population:
+        return queries.load_population(space=space, regime=self.regime)
+
+    def tables(self, *spaces: Space, more: str = "") -> dict[str, Table]:
+        query = "&".join(f"p={space.pk}-{self.regime.pk}" for space in spaces)
+        response = self.client.get(f"/analyses/?{query}{more}")
+        assert response.status_code == 200
+        text = response.content.decode()
+        assert "nan" not in text.lower().replace("governance", "").split("data-plots")[0].split()
+        return pages.tables(text.replace("\N{NO-BREAK SPACE}", " "))
+
+
+@pytest.fixture
+def study() -> Study:
+    return Study()
+
+
+def words(text: str) -> str:
+    """As the tables are read: with plain spaces."""
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def interval(ends: tuple[float, float], write: Any = fixed, dash: str = "–") -> str:
+    return f"({write(ends[0])}{dash}{write(ends[1])})"
+
+
+def test_populations_and_pairs(study: Study) -> None:
+    found = study.tables(study.anynet, study.regnet)
+    for line, space in zip(found["Populations"], (study.anynet, study.regnet), strict=True):
+        population = study.population(space)
+        mean = statistics.mean_error(population)
+        assert line == {
+            "Space": space.name,
+            "n used": str(population.n),
+            "Failed": "0",
+            "Pending": "0",
+            "Best of n (%)": fixed(population.errors.min()),
+            "Median (%)": fixed(float(np.median(population.errors))),
+            "Mean error (%), 95 %": f"{fixed(mean.value)} {interval(mean.interval)}",
+        }
+    test = statistics.compare_errors(study.population(study.regnet), study.population(study.anynet))
+    assert found["Pairwise tests"] == [
+        {
+            "Pair": "RegNetX − AnyNetX-C",
+            "Difference (%), 95 %": f"{signed(test.mean_difference)} {interval(test.interval, signed, ', ')}",
+            "KS D": fixed(test.ks_distance, 2),
+            "p, Holm": p_value(test.p_value),
+        }
+    ]
+
+
+def test_quantiles_of_the_edf(study: Study) -> None:
+    found = study.tables(study.anynet, study.regnet)["Quantiles of the error"]
+    assert [line["Share of designs"] for line in found] == [words(percent(share, 0)) for share in QUANTILES]
+    for space in (study.anynet, study.regnet):
+        errors = study.population(space).errors
+        expected = [fixed(float(np.quantile(errors, share))) for share in QUANTILES]
+        assert [line[f"{space.name}, error (%)"] for line in found] == expected
+
+
+def test_importance_and_correlations(study: Study) -> None:
+    population = study.population(study.regnet)
+    parameters = [name for name in population.names if name not in (*COSTS, "error", "sample_id")]
+    varying = [name for name in parameters if np.ptp(population[name]) > 0]
+    shares = {one.parameter: one for one in statistics.parameter_importance(population, parameters=varying).parameters}
+    columns = [*varying, *COSTS]
+    rho = {name: statistics.rank_correlation(population[name], population) for name in columns}
+    adjusted = dict(zip(columns, statistics.holm([rho[name].p_value for name in columns]), strict=True))
+    found = study.tables(study.anynet, study.regnet)["Importance and rank correlations"]
+    assert {line["Column"] for line in found} == set(columns)
+    for line in found:
+        name = line["Column"]
+        low, high = rho[name].interval
+        expected = f"{signed(rho[name].coefficient, 2)} ({signed(low, 2)}, {signed(high, 2)})"
+        assert line["Spearman rho, 95 %"] == expected
+        assert line["p, Holm"] == p_value(float(adjusted[name]))
+        if name in shares:
+            low, high = shares[name].interval
+            share = f"{percent(shares[name].share, 0)} ({fixed(100 * low, 0)}–{percent(high, 0)})"
+            assert line["Importance, 95 %"] == words(share)
+
+
+def test_suggested_refinements(study: Study) -> None:
+    population = study.population(study.regnet)
+    parameters = [name for name in population.names if name not in (*COSTS, "error", "sample_id")]
+    found = study.tables(study.regnet)["Suggested refinements"]
+    results = statistics.suggest_refinements(population, parameters=parameters)
+    best = next(one for one in results if one.parameter == "w_m")
+    line = next(line for line in found if line["Restriction"].startswith("w_m"))
+    change = f"{signed(best.mean_difference)} {interval(best.interval, signed, ', ')}"
+    assert line["Change of the mean error, 95 %"] == change
+    assert line["Designs kept"] == f"{best.n} of {best.n_parent}"
+    assert line["p, Holm"] == p_value(best.p_adjusted)
+
+
+def test_best_and_worst_designs(study: Study) -> None:
+    population = study.population(study.regnet)
+    order = population.best_to_worst()
+    found = study.tables(study.regnet)
+    for label, chosen in (("Best designs", order[:10]), ("Worst designs", order[::-1][:10])):
+        assert len(found[label]) == 10
+        for line, row in zip(found[label], chosen, strict=True):
+            assert line["Rank"] == str(int((population.errors < population.errors[row]).sum()) + 1)
+            assert line["Error (%)"] == fixed(population.errors[row])
+            assert line["w_m"] == compact(population["w_m"][row])
+            assert line["flops (M)"] == significant(population["flops"][row] / 1e6)
+
+
+def test_random_search_and_the_number_of_samples(study: Study) -> None:
+    found = study.tables(study.regnet, study.anynet)
+    for space in (study.regnet, study.anynet):
+        population = study.population(space)
+        for line in found["Random search"]:
+            m = int(line["Samples"])
+            cell = line[f"{space.name}, best error (%), 95 %"]
+            if m > population.n:
+                assert cell == "–"
+                continue
+            expected = statistics.expected_best(population, m=m)
+            assert cell.startswith(fixed(expected.value, 2))
+            assert (interval(expected.interval, lambda end: fixed(end, 2)) in cell) == (4 * m <= population.n)
+    population = study.population(study.regnet)
+    sizes = [1, 2, 4, 8, 16]
+    found_sizes = found["Is n enough"]
+    result = statistics.sample_size_study(population, sizes=sizes, repeats=50)
+    assert [line["Samples"] for line in found_sizes] == [str(m) for m in sizes]
+    for line, distance, width in zip(found_sizes, result.distance, result.band_half_width, strict=True):
+        assert line["KS distance to all, 95 %"].startswith(fixed(distance, 3))
+        assert line["Band, ±"] == fixed(width, 3)
+
+
+def test_populations_at_equal_complexity(study: Study) -> None:
+    both = [study.population(space) for space in (study.anynet, study.regnet)]
+    limits = statistics.common_limits(*(population["acts"] for population in both))
+    edfs = [statistics.normalised_edf(population, population["acts"], limits=limits) for population in both]
+    found = study.tables(study.anynet, study.regnet, more="&normalise=acts")
+    for line, edf in zip(found["At equal acts"], edfs, strict=True):
+        assert line["n inside"] == str(edf.n)
+        assert line["Left out"] == str(edf.left_out)
+        assert line["Bins used"] == f"{edf.bins_used} of 10"
+        assert line["Mean error (%), 95 %"] == f"{fixed(edf.mean)} {interval(edf.interval)}"
+    test = statistics.compare_normalised(edfs[1], edfs[0])
+    assert found["Differences at equal acts"] == [
+        {
+            "Pair": "RegNetX − AnyNetX-C",
+            "Difference (%), 95 %": f"{signed(test.mean_difference)} {interval(test.interval, signed, ', ')}",
+            "KS D, weighted": fixed(test.ks_distance, 2),
+        }
+    ]
+
+
+def test_the_spread_of_each_complexity(study: Study) -> None:
+    found = study.tables(study.anynet, study.regnet)
+    for cost in COSTS:
+        for line, space in zip(found[f"Spread of {cost} (M)"], (study.anynet, study.regnet), strict=True):
+            column = study.population(space)[cost] / 1e6
+            assert line["n"] == str(len(column))
+            assert line["Half"] == significant(float(np.median(column)))
+            assert line["Most"] == significant(float(column.max()))
+
+
+def test_what_if_of_a_restriction_in_the_address(study: Study) -> None:
+    population = study.population(study.regnet)
+    result = statistics.what_if(population, population["w_m"] <= 2)
+    text = study.client.get(f"/analyses/?p={study.regnet.pk}-{study.regime.pk}&what_if=w_m::2").content.decode()
+    low, high = result.interval
+    assert words(
+        f"{result.n} of the 48 samples of RegNetX lie inside: mean error {fixed(result.edf.mean)} %, "
+        f"{signed(result.mean_difference)} (95 %: {signed(low)}, {signed(high)}) against all of them, "
+        f"KS D = {fixed(result.ks_distance, 2)}"
+    ) in words(text)
+    inside = pages.tables(text)["What if: quantiles of the error"]
+    assert inside[2]["Inside, error (%)"] == fixed(float(np.median(result.population.errors)))
+
+
+def test_filtered_populations_give_the_numbers_of_what_is_left(study: Study) -> None:
+    whole = study.population(study.regnet)
+    kept = whole.filter({"w_m": (1.8, 2.4)})
+    found = study.tables(study.regnet, more="&min_w_m=1.8&max_w_m=2.4")
+    assert 0 < kept.n < whole.n
+    assert found["Populations"][0]["n used"] == str(kept.n)
+    mean = statistics.mean_error(kept)
+    assert found["Populations"][0]["Mean error (%), 95 %"] == f"{fixed(mean.value)} {interval(mean.interval)}"

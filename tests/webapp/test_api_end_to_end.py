@@ -1,0 +1,138 @@
+"""A script with the client against a live server: define, queue, wait, read. The page's example runs as it stands."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from netspace_client import Client, ClientError, Progress
+from tests.webapp import rows
+from webapp import services
+from webapp.models import FailureKind, SampleBatch
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PAGE = Path(settings.BASE_DIR) / "docs" / "api.md"
+FAILED_POSITION = 1
+
+
+@pytest.fixture
+def token() -> str:
+    team, user = rows.a_team()
+    return services.create_api_token(user=user, team=team, name="notebook")[1]
+
+
+@pytest.fixture
+def machine() -> Iterator[None]:
+    """Draws and "trains" whatever is queued, as a worker would, in a moment."""
+    stop = threading.Event()
+
+    def work() -> None:
+        try:
+            worker = rows.a_worker()
+            while not stop.wait(0.02):
+                rows.draw_requested()
+                while (claim := rows.claim(worker)) is not None:
+                    finish(claim)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield
+    stop.set()
+    thread.join(10)
+
+
+def finish(claim: services.Claim) -> None:
+    run = rows.run_of(claim)
+    if run.position == FAILED_POSITION:
+        services.record_failure(claim, kind=FailureKind.DIVERGED, message="It was lost.")
+        return
+    error = 20.0 + run.position
+    services.record_result(claim, rows.Result(final_error=error, best_error=error), device_slots=1)
+
+
+def test_the_example_of_the_page_runs(
+    live_server: Any, token: str, machine: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NETSPACE_ADDRESS", live_server.url)
+    monkeypatch.setenv("NETSPACE_TOKEN", token)
+    monkeypatch.setitem(Client.wait.__kwdefaults__, "poll_seconds", 0.05)
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(code, str(PAGE), "exec"), names)  # noqa: S102  (our own page)
+    printed = capsys.readouterr().out
+    assert "inside its parent: True" in printed
+    assert "done: 7 of 8 done, 1 failed" in printed
+    assert names["columns"]["error"].tolist() == [20, 22, 23, 24, 25, 26, 27]
+    assert [one["n"] for one in names["found"]["populations"]] == [7, 7]
+    assert SampleBatch.objects.count() == 2
+
+
+def test_a_script_follows_holds_and_extends_a_batch(live_server: Any, token: str) -> None:
+    client = Client(live_server.url + "/", token)
+    assert client.me()["role"] == "owner"
+    regime = client.create_regime("quick", preset="Fashion-MNIST on CPU")
+    space = client.create_space("X", preset="RegNetX-small")
+    assert client.space(space) == client.space(space.id) == space
+    assert client.regime(regime.id) == regime
+    assert [one["name"] for one in client.spaces()] == ["X"]
+    batch = client.queue_batch(space, regime, size=3)
+    assert (batch.state, batch.progress.waiting) == ("requested", 3)
+    rows.draw_requested()
+    assert client.pause(batch).paused
+    assert not client.resume(batch).paused
+    assert client.extend(batch, size=4).size == 4
+    rows.draw_requested()
+    seen: list[Progress] = []
+
+    def work(progress: Progress) -> None:
+        seen.append(progress)
+        if (claim := rows.claim()) is not None:
+            finish(claim)
+
+    ended = client.wait(batch, on_progress=work, poll_seconds=0.01, timeout=30)
+    assert (ended.progress.done, ended.progress.failed) == (3, 1)
+    assert [progress.done + progress.failed for progress in seen] == [0, 1, 2, 3, 4]
+    samples = client.samples(batch)
+    assert np.isnan(samples["error"]).tolist() == [False, True, False, False]
+    population = client.population(space, regime)
+    assert population["error"].tolist() == [20, 22, 23]
+    assert population["depth"].dtype == np.int64
+    assert [one.id for one in client.batches(space=space)] == [batch.id]
+    assert not client.cancel(batch).progress.active
+
+
+def test_what_the_server_refuses_is_raised_with_its_sentence(live_server: Any, token: str) -> None:
+    client = Client(live_server.url, token)
+    with pytest.raises(ClientError, match="There is no preset 'None such'") as raised:
+        client.create_space("X", preset="None such")
+    assert (raised.value.status, raised.value.parameter) == (422, "preset")
+    with pytest.raises(ClientError, match="nothing with this id"):
+        client.batch(1)
+    with pytest.raises(ClientError, match="a token that works"):
+        Client(live_server.url, "netspace_wrong").me()
+
+
+def test_a_batch_without_designs_ends_the_waiting_with_the_reason(live_server: Any, token: str) -> None:
+    client = Client(live_server.url, token)
+    regime = client.create_regime("quick", preset="Fashion-MNIST on CPU")
+    space = client.create_space("X", preset="RegNetX-small")
+    batch = client.queue_batch(space, regime, size=3)
+    claim = services.claim_draw()
+    assert claim is not None
+    services.fail_draw(claim=claim, message="The window is too narrow.", exhausted=True)
+    started = time.monotonic()
+    with pytest.raises(ClientError, match=r"has no designs: The window is too narrow\."):
+        client.wait(batch)
+    assert time.monotonic() - started < 30

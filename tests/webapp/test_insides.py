@@ -1,0 +1,114 @@
+"""Which samples lie inside a child: the columns say what the designs say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine import presets
+from engine.population import Population
+from engine.sampling import draw_designs
+from engine.spaces import AnyNetSpace, RegNetSpace
+from webapp.insides import inside
+from webapp.narrowing import narrowed, restricted, restriction
+
+
+def drawn(space: AnyNetSpace | RegNetSpace, *, size: int = 60) -> tuple[Population, list[Any]]:
+    """Designs of a space, and their columns as the database gives them."""
+    draw = draw_designs(space, size=size, seed=1, resolution=14, in_channels=1, num_classes=10)
+    columns: dict[str, Any] = {name: getattr(draw, name) for name in ("flops", "params", "acts")}
+    for name, path in space.parameter_paths().items():
+        column = []
+        for design in draw.designs:
+            value: Any = design.to_json()
+            for step in path:
+                value = value[step]
+            column.append(value)
+        columns[name] = column
+    return Population.from_columns({**columns, "error": np.linspace(10, 20, size)}), draw.designs
+
+
+CHILDREN = [
+    ("AnyNetX-A-small", ["w_2:16:128"]),
+    ("AnyNetX-A-small", ["shared_group_width"]),
+    ("AnyNetX-A-small", ["widths_non_decreasing", "d_1::4"]),
+    ("AnyNetX-A-small", ["depths_non_decreasing", "b_3:2:"]),
+    ("AnyNetX-C-small", ["bottleneck_ratio:1:2"]),
+    ("AnyNetX-C-small", ["widths_non_decreasing"]),
+    ("AnyNetX-D-small", ["group_width:2:8", "w_1::64"]),
+    ("RegNetX-small", ["w_m:2.2:2.6"]),
+    ("RegNetX-small", ["depth:5:9", "w_a::40"]),
+]
+
+
+@pytest.mark.parametrize(("preset", "asked"), CHILDREN)
+def test_the_columns_say_what_each_design_says(preset: str, asked: list[str]) -> None:
+    parent = presets.space(preset)
+    child = restricted(parent, asked)
+    assert child != parent
+    population, designs = drawn(parent)
+    kept = inside(child, parent, population)
+    assert kept is not None
+    assert kept.tolist() == [bool(child.contains(design)) for design in designs]
+
+
+def test_limits_of_a_regnet_are_read_off_its_complexity() -> None:
+    parent = presets.space("RegNetX-small")
+    assert isinstance(parent, RegNetSpace)
+    population, designs = drawn(parent)
+    child = replace(parent, acts_limit=float(np.median(population["acts"] / np.sqrt(population["flops"] / 1e9)) / 1e6))
+    kept = inside(child, parent, population)
+    images = {"resolution": 14, "in_channels": 1, "num_classes": 10}
+    assert kept is not None
+    assert 0 < kept.sum() < len(designs)
+    assert kept.tolist() == [bool(child.contains(design, **images)) for design in designs]
+
+
+def test_a_parent_whose_rule_shares_a_parameter_has_one_column_for_all_stages() -> None:
+    parent = presets.space("AnyNetX-B-small")
+    population, designs = drawn(parent)
+    assert "bottleneck_ratio" in population
+    child = narrowed(parent, "bottleneck_ratio:2:4")
+    assert inside(child, parent, population).tolist() == [bool(child.contains(design)) for design in designs]  # type: ignore[union-attr]
+
+
+def test_the_columns_cannot_tell_about_stages_that_are_generated() -> None:
+    parent = presets.space("RegNetX-small")
+    assert isinstance(parent, RegNetSpace)
+    population, _ = drawn(parent, size=5)
+    assert inside(replace(parent, stage_width_limit=64), parent, population) is None
+    assert inside(presets.space("AnyNetX-A-small"), parent, population) is None
+
+
+def test_no_sample_gives_an_empty_answer() -> None:
+    parent = presets.space("RegNetX-small")
+    population, _ = drawn(parent, size=1)
+    assert inside(parent, parent, population.select(np.array([False]))).tolist() == []  # type: ignore[union-attr]
+
+
+def test_a_restriction_survives_its_address() -> None:
+    assert restriction("w_m", 2.26, None) == "w_m:2.26:"
+    assert restriction("depth", None, 20) == "depth::20"
+    space = presets.space("RegNetX-small")
+    assert isinstance(space, RegNetSpace)
+    assert narrowed(space, "w_m:2.26:").w_m.low == 2.26  # type: ignore[union-attr]
+    assert narrowed(space, "depth::9").depth.high == 9  # type: ignore[union-attr]
+    assert narrowed(space, "depth::9").depth == replace(space.depth, high=9)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "nonsense", ["", ":", "::", "w_m", "w_m:", "w_m:a:b", "w_m:nan:1", "w_m:1:2:3", "no_rule", "w_m:9:1", "w_m:inf:"]
+)
+def test_what_makes_no_sense_leaves_the_space_as_it_is(nonsense: str) -> None:
+    space = presets.space("RegNetX-small")
+    assert narrowed(space, nonsense) == space
+
+
+def test_a_rule_is_added_once() -> None:
+    space = presets.space("AnyNetX-A-small")
+    child = restricted(space, ["widths_non_decreasing", "widths_non_decreasing"])
+    assert isinstance(child, AnyNetSpace)
+    assert child.rules == ("widths_non_decreasing",)

@@ -1,0 +1,52 @@
+"""What is remembered equals what is computed, and new samples are never answered with old ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from engine import statistics
+from engine.population import Population
+from webapp import remembered
+
+
+def population(seed: int, n: int = 40) -> Population:
+    rng = np.random.default_rng(seed)
+    columns = {name: rng.integers(1, 9, n) for name in ("depth", "w_m")}
+    return Population.from_columns({**columns, "error": 40 + columns["w_m"] + rng.normal(0, 1, n)})
+
+
+def test_results_are_the_engines() -> None:
+    samples = population(0)
+    rules = {"widths_non_decreasing": samples["depth"] > 4}
+    assert remembered.refinements(samples, ["depth", "w_m"], rules) == statistics.suggest_refinements(
+        samples, parameters=["depth", "w_m"], rules=rules
+    )
+    assert remembered.importance(samples, ["w_m"]) == statistics.parameter_importance(samples, parameters=["w_m"])
+    assert remembered.best_of(samples.errors, 8) == statistics.expected_best(samples, m=8)
+    curve, expected = remembered.search_curve(samples.errors), statistics.random_search_curve(samples)
+    assert np.array_equal(curve.expected_min, expected.expected_min)
+    assert remembered.sample_sizes(samples.errors).m.tolist() == [1, 2, 4, 8, 16]
+
+
+def test_another_sample_parameter_or_rule_is_another_result(monkeypatch: Any) -> None:
+    first, second = population(1), population(2)
+    rule = first["depth"] > 4
+    found = [
+        remembered.refinements(first, ["w_m"], {}),
+        remembered.refinements(second, ["w_m"], {}),
+        remembered.refinements(first, ["depth"], {}),
+        remembered.refinements(first, ["w_m"], {"a": rule}),
+        remembered.refinements(first, ["w_m"], {"a": ~rule}),
+    ]
+    assert len({str(one) for one in found}) == 5
+    monkeypatch.setattr(remembered, "suggest_refinements", None)  # would fail if it were asked again
+    assert remembered.refinements(population(1), ["w_m"], {}) is found[0]
+
+
+def test_memory_is_bounded(monkeypatch: Any) -> None:
+    monkeypatch.setattr(remembered, "MOST", 3)
+    for seed in range(6):
+        remembered.best_of(population(seed + 10).errors, 1)
+    assert len(remembered._results) <= 3

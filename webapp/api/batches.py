@@ -1,0 +1,127 @@
+"""Batches: queue them, follow them, hold and end them, read their samples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Model
+from django.http import JsonResponse
+from ninja import Query, Router, Status
+
+from tasks.publish import publish_draw, publish_permits
+from webapp import queries, services
+from webapp.access import TeamRequest, batch_of
+from webapp.api.errors import Rejected
+from webapp.api.schemas import Batches, BatchFilter, BatchOut, Extend, NewBatch, Pause, SampleColumns, or_problem
+from webapp.api.tokens import READER, WRITER
+from webapp.forms import fresh_seed
+from webapp.models import Regime, SampleBatch, Space
+from webapp.queries import BatchProgress
+
+router = Router(tags=["batches"])
+
+
+@router.get("", response=or_problem(Batches), auth=READER)
+def list_batches(request: TeamRequest, chosen: Query[BatchFilter]) -> dict[str, Any]:
+    """The team's batches with their progress, the newest first; of one space or regime where that is named."""
+    rows = SampleBatch.objects.filter(space__team=request.team).order_by("-id")
+    rows = rows.filter(space_id=chosen.space) if chosen.space else rows
+    rows = rows.filter(regime_id=chosen.regime) if chosen.regime else rows
+    page = list(rows[chosen.offset : chosen.offset + chosen.limit])
+    progress = queries.batch_progress(batch.pk for batch in page)
+    return {"items": [_shown(batch, progress[batch.pk]) for batch in page], "total": rows.count()}
+
+
+@router.get("/{id:batch_id}", response=or_problem(BatchOut), auth=READER)
+def get_batch(request: TeamRequest, batch_id: int) -> dict[str, Any]:
+    """One batch with its progress."""
+    return _now(request, batch_id)
+
+
+@router.get("/{id:batch_id}/samples", response=or_problem(SampleColumns), auth=READER)
+def get_samples(request: TeamRequest, batch_id: int) -> JsonResponse:
+    """All samples of a batch as columns, in draw order; errors are null until trained."""
+    columns = queries.sample_columns(batch_of(request.team, batch_id))
+    return JsonResponse({"n": len(columns["position"]), "columns": columns})
+
+
+@router.post("", response=or_problem(BatchOut, status=201), auth=WRITER)
+def create_batch(request: TeamRequest, body: NewBatch) -> Status[dict[str, Any]]:
+    """Queue the draw of ``size`` designs of a space and their training under a regime."""
+    space = _of_team(Space, body.space, request, parameter="space")
+    regime = _of_team(Regime, body.regime, request, parameter="regime")
+    seed = fresh_seed() if body.seed is None else body.seed
+    with transaction.atomic():
+        batch = services.create_sample_batch(
+            space=space, regime=regime, size=body.size, seed=seed, priority=body.priority, actor=request.user
+        )
+        transaction.on_commit(publish_draw)
+    return Status(201, _now(request, batch.pk))
+
+
+@router.post("/{id:batch_id}/extend", response=or_problem(BatchOut), auth=WRITER)
+def extend_batch(request: TeamRequest, batch_id: int, body: Extend) -> dict[str, Any]:
+    """Ask for more designs of the same draw; the first ones stay."""
+    batch = batch_of(request.team, batch_id)
+    with transaction.atomic():
+        services.extend_batch(batch=batch, size=body.size, actor=request.user)
+        transaction.on_commit(publish_draw)
+    return _now(request, batch_id)
+
+
+@router.post("/{id:batch_id}/pause", response=or_problem(BatchOut), auth=WRITER)
+def pause_batch(request: TeamRequest, batch_id: int, body: Pause | None = None) -> dict[str, Any]:
+    """Hold a batch: running runs go back to the queue, or end first with ``finish_running``."""
+    batch = batch_of(request.team, batch_id)
+    finish_running = body.finish_running if body else False
+    services.pause_batch(batch=batch, actor=request.user, finish_running=finish_running)
+    return _now(request, batch_id)
+
+
+@router.post("/{id:batch_id}/resume", response=or_problem(BatchOut), auth=WRITER)
+def resume_batch(request: TeamRequest, batch_id: int) -> dict[str, Any]:
+    """Let a paused batch go on."""
+    batch = batch_of(request.team, batch_id)
+    with transaction.atomic():
+        claimable = services.resume_batch(batch=batch, actor=request.user)
+        transaction.on_commit(publish_draw if not claimable else lambda: publish_permits(claimable))
+    return _now(request, batch_id)
+
+
+@router.post("/{id:batch_id}/cancel", response=or_problem(BatchOut), auth=WRITER)
+def cancel_batch(request: TeamRequest, batch_id: int) -> dict[str, Any]:
+    """Cancel every waiting and running run; finished ones and their errors stay."""
+    services.cancel_batch(batch=batch_of(request.team, batch_id), actor=request.user)
+    return _now(request, batch_id)
+
+
+def _of_team(model: type[Any], pk: int, request: TeamRequest, *, parameter: str) -> Any:
+    row: Model | None = model._default_manager.select_related("team").filter(team=request.team, pk=pk).first()
+    if row is None:
+        raise Rejected(f"{parameter} is no {parameter} of this team.", parameter=parameter, value=pk, status=404)
+    return row
+
+
+def _now(request: TeamRequest, batch_id: int) -> dict[str, Any]:
+    """The batch as it stands after whatever was done to it."""
+    batch = batch_of(request.team, batch_id)
+    return _shown(batch, queries.batch_progress([batch.pk])[batch.pk])
+
+
+def _shown(batch: SampleBatch, progress: BatchProgress) -> dict[str, Any]:
+    counts = ("word", "active", "runs", "waiting", "running", "done", "failed", "cancelled", "rate_per_hour",
+              "seconds_left", "ended_at")  # fmt: skip
+    return {
+        "id": batch.pk,
+        "space": batch.space_id,
+        "regime": batch.regime_id,
+        "size": batch.size,
+        "seed": batch.seed,
+        "priority": batch.priority,
+        "paused": batch.paused,
+        "state": batch.state,
+        "message": batch.message,
+        "created_at": batch.created_at,
+        "progress": {name: getattr(progress, name) for name in counts},
+    }

@@ -1,0 +1,125 @@
+"""Populations as columns, and their comparison as numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from django.http import JsonResponse
+from ninja import Query, Router
+
+from webapp import queries
+from webapp.access import TeamRequest, regime_of, space_of
+from webapp.analyses import Pair, compare_pairs
+from webapp.api.schemas import AnalysisOut, AnalysisQuery, PopulationOut, PopulationQuery, Populations, or_problem
+from webapp.api.tokens import READER
+from webapp.estimates import estimated_mean
+from webapp.findings import Shown
+from webapp.forms.analyses import Selection, read_selection
+from webapp.plots import FloatArray
+
+router = Router(tags=["populations and analyses"])
+
+
+@router.get("/populations", response=or_problem(Populations), auth=READER)
+def list_populations(request: TeamRequest) -> dict[str, Any]:
+    """Every pair of a space and a regime that has a batch."""
+    return {
+        "items": [
+            {
+                "space": line.space_id,
+                "regime": line.regime_id,
+                "designs": line.designs,
+                "trained": line.trained,
+                "failed": line.failed,
+                "pending": line.pending,
+            }
+            for line in queries.population_summaries(request.team)
+        ]
+    }
+
+
+@router.get("/populations/{id:space_id}-{id:regime_id}", response=or_problem(PopulationOut), auth=READER)
+def get_population(request: TeamRequest, space_id: int, regime_id: int, chosen: Query[PopulationQuery]) -> JsonResponse:
+    """The used samples of a space under a regime, in draw order: one array a column, errors in percent."""
+    space, regime = space_of(request.team, space_id), regime_of(request.team, regime_id)
+    trained = queries.load_trained(space=space, regime=regime, error=chosen.error)
+    population, rows = trained.population, slice(chosen.offset, chosen.offset + chosen.limit)
+    return JsonResponse(
+        {
+            "space": space.pk,
+            "regime": regime.pk,
+            "error": chosen.error,
+            "n": population.n,
+            "offset": chosen.offset,
+            "failed": population.failed,
+            "pending": population.pending,
+            "cancelled": trained.cancelled,
+            "ahead": len(trained.ahead),
+            "columns": {name: _values(population[name][rows]) for name in population.names},
+        }
+    )
+
+
+def _values(column: FloatArray) -> list[float]:
+    """Whole numbers as integers, so that a depth is 12 and not 12.0."""
+    whole = bool(np.all(column == np.rint(column))) and bool(np.all(np.abs(column) < 2**53))
+    found: list[float] = (column.astype(np.int64) if whole else column).tolist()
+    return found
+
+
+@router.get("/analyses", response=or_problem(AnalysisOut), auth=READER)
+def get_analysis(request: TeamRequest, chosen: Query[AnalysisQuery]) -> dict[str, Any]:
+    """What an analysis finds, as numbers. The address is that of its page: ?p=1-2&p=3-2&error=final."""
+    selection = read_selection(request.GET, request.team)
+    shown = _populations(selection)
+    pairs = compare_pairs([one for one in shown if one.n])
+    return {
+        "error": selection.error,
+        "populations": [_finding(one) for one in shown],
+        "pairs": [_pair(pair) for pair in pairs],
+    }
+
+
+def _populations(selection: Selection) -> list[Shown]:
+    error = selection.error
+    trained = [
+        Shown(space, regime, queries.load_trained(space=space, regime=regime, error=error), f"{space.name}, {regime}")
+        for space, regime in selection.pairs
+    ]
+    return trained + [
+        Shown(None, None, queries.load_imported(imported, error=error), imported.name, imported)
+        for imported in selection.imported
+    ]
+
+
+def _finding(shown: Shown) -> dict[str, Any]:
+    population = shown.trained.population
+    mean = estimated_mean(shown.errors) if shown.n else None
+    return {
+        "population": shown.pair,
+        "name": shown.name,
+        "n": shown.n,
+        "failed": population.failed,
+        "pending": population.pending,
+        "cancelled": shown.trained.cancelled,
+        "min": shown.edf.min if shown.n else None,
+        "median": float(np.median(shown.errors)) if shown.n else None,
+        "mean": _interval(mean.value, mean.interval, mean.confidence) if mean else None,
+    }
+
+
+def _pair(pair: Pair) -> dict[str, Any]:
+    test = pair.comparison
+    return {
+        "first": pair.first.pair,
+        "second": pair.second.pair,
+        "mean_difference": _interval(test.mean_difference, test.interval, test.confidence),
+        "ks_distance": test.ks_distance,
+        "ks_p_value": test.p_value,
+        "ks_p_value_holm": pair.p_adjusted,
+    }
+
+
+def _interval(value: float, ends: tuple[float, float], confidence: float) -> dict[str, float]:
+    return {"value": float(value), "low": float(ends[0]), "high": float(ends[1]), "confidence": confidence}

@@ -1,0 +1,62 @@
+"""Plots of how far the evidence reaches; the look is that of `webapp.plots`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from bokeh.models import NumeralTickFormatter
+
+from engine.statistics.search import SampleSizeStudy
+from webapp.plots import MUTED, SPACE_COLOURS, SPACE_DASHES, FloatArray, base_figure
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A curve of one population: the key its legend button names, its slot, points from left to right."""
+
+    key: str
+    slot: int
+    x: FloatArray
+    y: FloatArray
+
+
+def search_figure(lines: Sequence[Line], *, height: int = 224) -> Any:
+    """Lowest error that the best of so many samples reaches, on average; samples on a logarithmic axis."""
+    plot = base_figure(height, "samples tried", "best error (%)", x_axis_type="log")
+    plot.xaxis.formatter = NumeralTickFormatter(format="0,0")
+    for line in lines:
+        style = {"line_color": SPACE_COLOURS[line.slot], "line_dash": SPACE_DASHES[line.slot], "line_width": 2}
+        plot.line(x=line.x, y=line.y, name=line.key, **style)
+    return plot
+
+
+def sample_size_figure(study: SampleSizeStudy, *, key: str, slot: int, height: int = 224) -> Any:
+    """KS distance of a random part to the whole, with its 95 % range; dashed: the band against the truth."""
+    plot = base_figure(height, "samples kept", "KS distance", x_axis_type="log", y_range=(0, 1))
+    plot.xaxis.formatter = NumeralTickFormatter(format="0,0")
+    colour, m = SPACE_COLOURS[slot], study.m.astype(float)
+    plot.varea(x=m, y1=study.low, y2=study.high, fill_color=colour, fill_alpha=0.13, name=key)
+    plot.line(x=m, y=study.band_half_width, line_color=MUTED, line_dash=[4, 4], line_width=1.5, name=key)
+    plot.line(x=m, y=study.distance, line_color=colour, line_width=2, name=key)
+    plot.scatter(x=m, y=study.distance, size=5, line_color=None, fill_color=colour, name=key)
+    return plot
+
+
+def shares_figure(
+    label: str, edges: FloatArray, lines: Sequence[tuple[str, int, FloatArray]], *, height: int = 136
+) -> Any:
+    """How a complexity is spread in each population: the share of its samples in each bin, as outlines."""
+    top = max((float(shares.max()) for _, _, shares in lines), default=1.0)
+    plot = base_figure(height, label, "share", x_range=(edges[0], edges[-1]), y_range=(0, 1.1 * top or 1.0))
+    plot.yaxis.formatter = NumeralTickFormatter(format="0 %")
+    plot.yaxis.ticker.desired_num_ticks = 3
+    plot.xaxis.ticker.desired_num_ticks = 5
+    for key, slot, shares in lines:
+        x = np.concatenate([edges, edges[-1:]])
+        y = np.concatenate([shares, [shares[-1], 0.0]])
+        style = {"line_color": SPACE_COLOURS[slot], "line_dash": SPACE_DASHES[slot], "line_width": 2}
+        plot.step(x=x, y=y, mode="after", name=key, **style)
+    return plot

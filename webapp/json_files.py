@@ -1,0 +1,124 @@
+"""Large JSON files read entry by entry: a list of objects, or one object a line, in bounded memory.
+
+Refused with a sentence: NaN and infinities, duplicate keys, numbers too long to be meant, nesting without end.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+LONGEST_ENTRY = 4 * 2**20  # characters; a sweep's entry holds its log
+LONGEST_NUMBER = 400  # digits
+CHUNK = 2**16
+SPACE = " \t\r\n"
+
+
+class UnreadableFile(Exception):
+    """A file that holds no rows; the message is a sentence for the person who chose it."""
+
+
+class _BadValueError(ValueError):
+    """JSON that the standard library would take and a population can't."""
+
+
+def json_entries(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a file, one after the other."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            yield from _Entries(file.read)
+    except UnicodeDecodeError as error:
+        raise UnreadableFile(f"The file is not UTF-8 text: {error.reason} at byte {error.start}.") from error
+
+
+class _Entries:
+    """Iterates over the objects of a text that ``read`` gives in pieces."""
+
+    def __init__(self, read: Any) -> None:
+        self.read = read
+        self.text, self.at, self.count = "", 0, 0
+        self.ended = False
+        self.decoder = json.JSONDecoder(
+            object_pairs_hook=_object, parse_constant=_constant, parse_int=_whole, strict=True
+        )
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        in_list = self._next() == "["
+        if in_list:
+            self.at += 1
+        elif self._next() != "{":
+            raise UnreadableFile("A JSON file must hold a list of objects, or one object a line.")
+        while (letter := self._next()) and letter != "]":
+            yield self._entry()
+            if in_list and self._next() == ",":
+                self.at += 1
+                if self._next() == "]":
+                    raise UnreadableFile(f"After entry {self.count} there is a comma too many.")
+            elif in_list and self._next() not in ("]", ""):
+                raise UnreadableFile(f"After entry {self.count} there is no comma.")
+        if in_list and self._next() != "]":
+            raise UnreadableFile(f"The file ends in the middle of its list, after entry {self.count}.")
+        self.at += 1
+        if self._next():
+            raise UnreadableFile(f"Something follows after the last entry, {self.count}.")
+
+    def _more(self, size: int = CHUNK) -> bool:
+        piece = "" if self.ended else self.read(size)
+        self.ended = not piece
+        self.text, self.at = self.text[self.at :] + piece, 0
+        return bool(piece)
+
+    def _next(self) -> str:
+        """The next letter that is no space, without taking it; empty at the end of the file."""
+        while True:
+            while self.at < len(self.text):
+                if self.text[self.at] not in SPACE:
+                    return self.text[self.at]
+                self.at += 1
+            if not self._more():
+                return ""
+
+    def _entry(self) -> dict[str, Any]:
+        number = self.count + 1
+        if self._next() != "{":
+            raise UnreadableFile(
+                f"Entry {number} is no object. Each must be one row, as pandas writes with orient='records'."
+            )
+        while True:
+            try:
+                value, self.at = self.decoder.raw_decode(self.text, self.at)
+            except json.JSONDecodeError as error:
+                # The text may only not have come to its end yet; pieces grow, so that reading stays linear.
+                held = len(self.text) - self.at
+                if held > LONGEST_ENTRY:
+                    raise UnreadableFile(f"Entry {number} can't be read: {error.msg}, or it is too long.") from error
+                if not self._more(max(CHUNK, held)):
+                    raise UnreadableFile(f"Entry {number} can't be read: {error.msg}.") from error
+            except _BadValueError as error:
+                raise UnreadableFile(f"Entry {number} can't be read: {error}.") from error
+            except RecursionError as error:
+                raise UnreadableFile(f"Entry {number} is nested too deeply.") from error
+            else:
+                self.count = number
+                return dict(value)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _BadValueError(f"it has the key {twice[:60]} twice")
+    return found
+
+
+def _constant(word: str) -> float:
+    raise _BadValueError(f"{word} is no number that can be used")
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > LONGEST_NUMBER:
+        raise _BadValueError(f"a number of {len(digits):,} digits is too long to be meant")
+    return int(digits)

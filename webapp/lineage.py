@@ -1,0 +1,99 @@
+"""The story of a refinement: spaces as a tree, each with its insight, its size and what was trained of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.spaces import space_from_json
+from webapp.models import Regime, Space, Team
+from webapp.previews import exact_size
+from webapp.queries import Outline, PopulationSummary, SpaceLine, population_outlines, space_lines, team_regimes
+
+SHOWN_SHARE = 0.9  # of the errors above which a curve may run out of its small picture
+
+
+@dataclass(frozen=True)
+class Step:
+    """One space of the tree under the chosen regime; ``outline`` is None while no sample of it is used."""
+
+    line: SpaceLine
+    size: int
+    outline: Outline | None
+    summary: PopulationSummary | None
+
+    @property
+    def space(self) -> Space:
+        return self.line.space
+
+    @property
+    def pair(self) -> str:
+        """Its population as it stands in the address of an analysis."""
+        return f"{self.space.pk}-{self.summary.regime_id}" if self.summary else ""
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """Steps in the order of the tree; ``low`` and ``high`` (percent) are the ends of all their small EDFs."""
+
+    steps: list[Step]
+    regime: Regime | None
+    regimes: list[Regime]
+    low: float
+    high: float
+
+    @property
+    def compare_query(self) -> str:
+        """What compares up to seven of its populations in the address of an analysis."""
+        return "&".join(f"p={step.pair}" for step in self.steps if step.outline)
+
+    @property
+    def trained(self) -> int:
+        return sum(step.outline is not None for step in self.steps)
+
+
+def lineage(team: Team, *, asked: Regime | None, of: Space | None = None) -> Lineage:
+    """The tree of the team's spaces, or the part of it that ``of`` belongs to, under one regime.
+
+    Without a regime asked for it is the one under which most of these spaces have trained samples.
+    """
+    lines = space_lines(team)
+    if of is not None:
+        lines = _family(lines, of)
+    regimes = list(team_regimes(team))
+    regime = asked or _most_used(lines, regimes)
+    outlines = population_outlines(team, regime) if regime else {}
+    steps = [_step(line, regime, outlines) for line in lines]
+    low, high = _ends([step.outline for step in steps if step.outline])
+    return Lineage(steps, regime, regimes, low, high)
+
+
+def _step(line: SpaceLine, regime: Regime | None, outlines: dict[int, Outline]) -> Step:
+    summary = next((one for one in line.populations if regime and one.regime_id == regime.pk), None)
+    size = exact_size(space_from_json(line.space.definition))
+    return Step(line, size, outlines.get(line.space.pk), summary)
+
+
+def _family(lines: Sequence[SpaceLine], of: Space) -> list[SpaceLine]:
+    """The lines from the oldest ancestor of a space to the last descendant of that."""
+    families: list[list[SpaceLine]] = []
+    for line in lines:
+        if line.level == 0:
+            families.append([])
+        families[-1].append(line)
+    return next((family for family in families if any(line.space.pk == of.pk for line in family)), [])
+
+
+def _most_used(lines: Sequence[SpaceLine], regimes: Sequence[Regime]) -> Regime | None:
+    def spaces_trained(regime: Regime) -> int:
+        return sum(any(one.regime_id == regime.pk and one.trained for one in line.populations) for line in lines)
+
+    return max(regimes, key=spaces_trained, default=None)
+
+
+def _ends(outlines: Sequence[Outline]) -> tuple[float, float]:
+    """One range for all, so that the small EDFs can be compared; a long tail is cut for the eye."""
+    if not outlines:
+        return 0.0, 100.0
+    highest = [outline.quantiles[int(SHOWN_SHARE * (len(outline.quantiles) - 1))] for outline in outlines]
+    return min(outline.min for outline in outlines), max(highest)

@@ -1,0 +1,59 @@
+"""Imported populations: read as columns, like the trained ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from django.db.models import QuerySet
+
+from engine.population import Population
+from webapp.columns import Column, decode_list, decode_numbers
+from webapp.models import ColumnKind, ImportedColumn, ImportedPopulation, Team
+from webapp.queries.populations import COMPLEXITIES, SAMPLE_ID, ErrorChoice, TrainedPopulation
+
+BEST_ERROR = "best_error"
+
+
+def imported_populations(team: Team) -> QuerySet[ImportedPopulation]:
+    """The team's, newest first."""
+    return ImportedPopulation.objects.filter(team=team).select_related("created_by").order_by("-pk")
+
+
+def load_imported(imported: ImportedPopulation, *, error: ErrorChoice = "final") -> TrainedPopulation:
+    """An imported population as the analyses read any other: number columns, complexity where known, error.
+
+    ``sample_id`` is the number of the row, from 1. The error of the best epoch is used where it was imported;
+    otherwise the one error there is.
+    """
+    stored = ImportedColumn.objects.filter(population=imported, kind=ColumnKind.NUMBER).order_by("position")
+    found = {name: decode_numbers(values) for name, values in stored.values_list("name", "values")}
+    best = found.pop(BEST_ERROR, None)
+    if error == "best" and best is not None:
+        found["error"] = best
+    last = (*(name for name in COMPLEXITIES if name in found), "error")
+    columns = {name: found[name] for name in [*(name for name in found if name not in last), *last]}
+    columns[SAMPLE_ID] = np.arange(1, imported.n + 1, dtype=np.float64)
+    return TrainedPopulation(Population.from_columns(columns), ahead=np.array([]))
+
+
+def load_columns(imported: ImportedPopulation) -> list[Column]:
+    """Every column as it was imported, text and designs too."""
+    return [
+        Column(
+            row.name,
+            ColumnKind(row.kind),
+            decode_numbers(row.values) if row.kind == ColumnKind.NUMBER else decode_list(row.values),
+        )
+        for row in ImportedColumn.objects.filter(population=imported).order_by("position")
+    ]
+
+
+def load_designs(imported: ImportedPopulation, *, rows: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """The designs of some rows (numbers from 1) as JSON; empty where none were imported."""
+    stored = ImportedColumn.objects.filter(population=imported, kind=ColumnKind.DESIGN).first()
+    if stored is None:
+        return {}
+    designs = decode_list(stored.values)
+    return {row: designs[row - 1] for row in rows}

@@ -1,0 +1,39 @@
+"""All samples of a batch as columns, trained or not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connection
+
+from engine.spaces import space_from_json
+from webapp.models import SampleBatch
+
+SAMPLE_COLUMNS = ("sample_id", "position", "flops", "params", "acts", "error", "best_error", "error_std")
+# A batch holds at most services.batches.LARGEST_BATCH samples, so this needs no limit of its own.
+STATEMENT = """
+SELECT id, position, flops, params, acts, error, best_error, error_std{parameters}
+FROM webapp_sample WHERE batch_id = %(batch)s ORDER BY position
+"""
+
+
+def sample_columns(batch: SampleBatch) -> dict[str, list[Any]]:
+    """One list a column, in draw order: complexity, errors in percent (None until trained), parameters as drawn."""
+    paths = space_from_json(batch.space.definition).parameter_paths()
+    parameters = "".join(f", (drawn #>> %(path{k})s)::float8" for k in range(len(paths)))
+    arguments = {f"path{k}": [str(step) for step in path] for k, path in enumerate(paths.values())}
+    with connection.cursor() as cursor:
+        cursor.execute(STATEMENT.format(parameters=parameters), {"batch": batch.pk, **arguments})
+        rows = cursor.fetchall()
+    names = [*SAMPLE_COLUMNS, *paths]
+    columns = (
+        dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)) if rows else {name: [] for name in names}
+    )
+    return columns | {name: _whole(columns[name]) for name in paths}
+
+
+def _whole(values: list[Any]) -> list[Any]:
+    """Whole numbers as integers, so that a depth is 12 and not 12.0."""
+    if all(value is not None and value.is_integer() for value in values):
+        return [int(value) for value in values]
+    return values

@@ -1,0 +1,92 @@
+"""Statistics of whole populations that pages ask for again and again, computed once a process.
+
+The key is a digest of the very numbers that go in, so a new sample is another key: nothing is ever served stale.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from threading import Lock
+from typing import Any, TypeVar
+
+import numpy as np
+
+from engine.population import FloatArray, Population
+from engine.statistics import (
+    expected_best,
+    parameter_importance,
+    random_search_curve,
+    sample_size_study,
+    suggest_refinements,
+)
+from engine.statistics.bootstrap import Estimate
+from engine.statistics.importance import ParameterImportance
+from engine.statistics.refine import Refinement
+from engine.statistics.search import RandomSearchCurve, SampleSizeStudy
+from webapp.insides import BoolArray
+
+MOST = 256  # results kept; each is small
+STUDY_REPEATS = 50
+
+Result = TypeVar("Result")
+_results: OrderedDict[bytes, Any] = OrderedDict()
+_lock = Lock()
+
+
+def _remember(key: bytes, compute: Callable[[], Result]) -> Result:
+    with _lock:
+        if key in _results:
+            _results.move_to_end(key)
+            kept: Result = _results[key]
+            return kept
+    result = compute()  # outside of the lock: two threads may compute the same, none waits
+    with _lock:
+        _results[key] = result
+        while len(_results) > MOST:
+            _results.popitem(last=False)
+    return result
+
+
+def _digest(what: str, *arrays: Any) -> bytes:
+    digest = blake2b(what.encode(), digest_size=16)
+    for array in arrays:
+        values = np.ascontiguousarray(array)
+        digest.update(str(values.shape).encode())
+        digest.update(values.view(np.uint8).data)
+    return digest.digest()
+
+
+def _of_columns(what: str, population: Population, names: Sequence[str]) -> bytes:
+    return _digest(f"{what} {list(names)}", population.errors, *(population[name] for name in names))
+
+
+def sample_sizes(errors: FloatArray) -> SampleSizeStudy:
+    """`engine.statistics.sample_size_study` of the powers of two up to half of the samples."""
+    sizes = [2**k for k in range((len(errors) // 2).bit_length())]
+    return _remember(_digest("sizes", errors), lambda: sample_size_study(errors, sizes=sizes, repeats=STUDY_REPEATS))
+
+
+def best_of(errors: FloatArray, m: int) -> Estimate:
+    """`engine.statistics.expected_best`."""
+    return _remember(_digest(f"best of {m}", errors), lambda: expected_best(errors, m=m))
+
+
+def search_curve(errors: FloatArray) -> RandomSearchCurve:
+    """`engine.statistics.random_search_curve`."""
+    return _remember(_digest("curve", errors), lambda: random_search_curve(errors))
+
+
+def importance(population: Population, parameters: Sequence[str]) -> ParameterImportance:
+    """`engine.statistics.parameter_importance`."""
+    key = _of_columns("importance", population, parameters)
+    return _remember(key, lambda: parameter_importance(population, parameters=parameters))
+
+
+def refinements(
+    population: Population, parameters: Sequence[str], rules: dict[str, BoolArray]
+) -> tuple[Refinement, ...]:
+    """`engine.statistics.suggest_refinements`."""
+    key = _of_columns("refinements", population, parameters) + _digest(f"{list(rules)}", *rules.values())
+    return _remember(key, lambda: suggest_refinements(population, parameters=parameters, rules=rules))

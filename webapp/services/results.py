@@ -1,0 +1,108 @@
+"""Result pages and the links that share them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from webapp.models import ResultPage, ShareLink, Team, User
+from webapp.services.errors import Refused
+from webapp.services.events import record_event
+from webapp.services.tokens import new_token, token_digest
+
+MOST_OPEN_LINKS = 50
+LONGEST_SHARE_DAYS = 365
+LARGEST_SNAPSHOT = 50_000_000  # bytes, compressed
+
+
+def open_links() -> QuerySet[ShareLink]:
+    """Those that still show their page."""
+    return ShareLink.objects.filter(revoked_at=None, expires_at__gt=timezone.now())
+
+
+@transaction.atomic
+def create_result_page(*, team: Team, title: str, notes: str, analysis: dict[str, Any], actor: User) -> ResultPage:
+    page = ResultPage.objects.create(
+        team=team, title=title, notes=notes, analysis=analysis, created_by=actor, updated_by=actor
+    )
+    record_event(team=team, actor=actor, verb="saved result", subject=title)
+    return page
+
+
+@transaction.atomic
+def update_result_page(*, page: ResultPage, title: str, notes: str, actor: User) -> None:
+    _change(page, actor, title=title, notes=notes)
+    record_event(team=page.team, actor=actor, verb="changed result", subject=title)
+
+
+@transaction.atomic
+def duplicate_result_page(*, page: ResultPage, actor: User) -> ResultPage:
+    """A live copy that is nobody else's to see: links stay with the original."""
+    title = f"{page.title[:110]} (copy)"
+    return create_result_page(team=page.team, title=title, notes=page.notes, analysis=page.analysis, actor=actor)
+
+
+@transaction.atomic
+def freeze_result_page(*, page: ResultPage, snapshot: bytes, actor: User) -> None:
+    if len(snapshot) > LARGEST_SNAPSHOT:
+        raise Refused(f"The data of this page take {len(snapshot):,} bytes; {LARGEST_SNAPSHOT:,} can be kept.")
+    if page.frozen_at:
+        raise Refused("This page is frozen already.")
+    _change(page, actor, snapshot=snapshot, frozen_at=timezone.now())
+    record_event(team=page.team, actor=actor, verb="froze result", subject=page.title)
+
+
+@transaction.atomic
+def thaw_result_page(*, page: ResultPage, actor: User) -> None:
+    if not page.frozen_at:
+        raise Refused("This page is live already.")
+    _change(page, actor, snapshot=None, frozen_at=None)
+    record_event(team=page.team, actor=actor, verb="made result live", subject=page.title)
+
+
+@transaction.atomic
+def delete_result_page(*, page: ResultPage, actor: User) -> None:
+    """Its links end with it; the populations stay."""
+    record_event(team=page.team, actor=actor, verb="deleted result", subject=page.title)
+    page.delete()
+
+
+@transaction.atomic
+def share_result_page(*, page: ResultPage, days: int, actor: User) -> tuple[ShareLink, str]:
+    """A link with its token, which is known here and never again."""
+    if not 1 <= days <= LONGEST_SHARE_DAYS:
+        raise Refused(f"A link works from 1 to {LONGEST_SHARE_DAYS} days, got {days}.")
+    if open_links().filter(page=page).count() >= MOST_OPEN_LINKS:
+        raise Refused(f"A page can have {MOST_OPEN_LINKS} links that work; revoke some first.")
+    token = new_token()
+    expires_at = timezone.now() + timedelta(days=days)
+    link = ShareLink.objects.create(
+        page=page, token_digest=token_digest(token), created_by=actor, expires_at=expires_at
+    )
+    record_event(team=page.team, actor=actor, verb="shared result", subject=f"{page.title} for {days} days")
+    return link, token
+
+
+@transaction.atomic
+def revoke_link(*, link: ShareLink, actor: User) -> None:
+    if not open_links().filter(pk=link.pk).update(revoked_at=timezone.now()):
+        raise Refused("This link was revoked or has expired already.")
+    record_event(team=link.page.team, actor=actor, verb="revoked link", subject=link.page.title)
+
+
+def open_shared_page(token: str) -> ResultPage | None:
+    """The page that a link shows, counted as seen; nothing where the link shows none."""
+    digest = token_digest(token)
+    if not open_links().filter(token_digest=digest).update(views=F("views") + 1):
+        return None
+    link = ShareLink.objects.select_related("page__team", "page__created_by").filter(token_digest=digest).first()
+    return link.page if link else None
+
+
+def _change(page: ResultPage, actor: User, **values: Any) -> None:
+    ResultPage.objects.filter(pk=page.pk).update(updated_by=actor, updated_at=timezone.now(), **values)
+    page.refresh_from_db()

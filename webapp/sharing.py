@@ -1,0 +1,51 @@
+"""The tables of result pages and of the links that share them. They are part of webapp.models."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from webapp.people import Team, User
+
+
+class ResultPage(models.Model):
+    """A saved analysis with a title and notes: live, or frozen with the populations it was frozen with."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="results")
+    title = models.CharField(max_length=120)
+    notes = models.TextField(blank=True, help_text="Markdown")
+    analysis = models.JSONField(help_text="webapp.views.analyses: the values of its address, with a schema version")
+    snapshot = models.BinaryField(null=True, blank=True, help_text="webapp.snapshots; nothing while the page is live")
+    frozen_at = models.DateTimeField(null=True, blank=True)
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(snapshot=None, frozen_at=None) | Q(snapshot__isnull=False, frozen_at__isnull=False),
+                name="result_page_snapshot_only_when_frozen",
+            ),
+        ]
+        indexes = [models.Index(fields=["team", "-updated_at"], name="result_page_latest")]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class ShareLink(models.Model):
+    """A link that shows one result page to whoever has it; of its token only the digest is kept."""
+
+    page = models.ForeignKey(ResultPage, on_delete=models.CASCADE, related_name="links")
+    token_digest = models.CharField(max_length=64, unique=True)
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    views = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"link to {self.page}"

@@ -1,0 +1,89 @@
+"""Populations as a frozen result page keeps them: compressed JSON, from which the same code draws the same page."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from django.db.models import Model
+
+from engine.population import FloatArray, Population
+from webapp.findings import Shown
+from webapp.models import ImportedPopulation, Regime, Space, Team
+from webapp.queries import TrainedPopulation
+
+SCHEMA = 1
+LEFT_OUT = {"team", "created_by", "created_at"}  # who and when belong to the row, not to what was measured
+
+Row = TypeVar("Row", Space, Regime, ImportedPopulation)
+
+
+def pack(populations: Sequence[Shown]) -> bytes:
+    content = {"schema": SCHEMA, "populations": [_to_json(shown) for shown in populations]}
+    return zlib.compress(json.dumps(content, allow_nan=False).encode(), level=6)
+
+
+def unpack(snapshot: bytes, team: Team) -> list[Shown]:
+    """The populations as they were, of the team that they belong to."""
+    content = json.loads(zlib.decompress(snapshot))
+    if content["schema"] != SCHEMA:
+        raise ValueError(f"schema of a snapshot must be {SCHEMA}, got {content['schema']}.")
+    return [_from_json(one, team) for one in content["populations"]]
+
+
+def _to_json(shown: Shown) -> dict[str, Any]:
+    population = shown.trained.population
+    return {
+        "space": _row_to_json(shown.space),
+        "regime": _row_to_json(shown.regime),
+        "imported": _row_to_json(shown.imported),
+        "name": shown.name,
+        "error": shown.error,
+        "total": shown.total,
+        "columns": {name: _array_to_text(population[name]) for name in population.names},
+        "failed": population.failed,
+        "pending": population.pending,
+        "ahead": _array_to_text(shown.trained.ahead),
+        "cancelled": shown.trained.cancelled,
+    }
+
+
+def _from_json(content: dict[str, Any], team: Team) -> Shown:
+    columns = {name: _array_from_text(text) for name, text in content["columns"].items()}
+    population = Population.from_columns(columns, failed=content["failed"], pending=content["pending"])
+    return Shown(
+        _row_from_json(Space, content["space"], team),
+        _row_from_json(Regime, content["regime"], team),
+        TrainedPopulation(population, ahead=_array_from_text(content["ahead"]), cancelled=content["cancelled"]),
+        name=content["name"],
+        imported=_row_from_json(ImportedPopulation, content["imported"], team),
+        error=content["error"],
+        total=content["total"],
+    )
+
+
+def _row_to_json(row: Model | None) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    fields = [field for field in row._meta.concrete_fields if field.name not in LEFT_OUT]
+    return {field.attname: getattr(row, field.attname) for field in fields}
+
+
+def _row_from_json(model: type[Row], content: dict[str, Any] | None, team: Team) -> Row | None:
+    """A row as it was, not to be saved; fields that the table no longer has are left out."""
+    if content is None:
+        return None
+    known = {field.attname for field in model._meta.concrete_fields}
+    return model(team=team, **{name: value for name, value in content.items() if name in known})
+
+
+def _array_to_text(values: FloatArray) -> str:
+    return base64.b64encode(np.ascontiguousarray(values, dtype="<f8").tobytes()).decode()
+
+
+def _array_from_text(text: str) -> FloatArray:
+    return np.frombuffer(base64.b64decode(text), dtype="<f8").astype(np.float64)

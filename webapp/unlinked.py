@@ -1,0 +1,96 @@
+"""A page without the ways out of it: what stays can be read and looked at, and leads nowhere."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"})
+FILES = re.compile(r"\.(csv|json|parquet|svg|png|html)(\?|$)")  # the ends of addresses of downloads
+FORMS = frozenset({"form", "input", "select", "textarea"})
+
+Attributes = list[tuple[str, str | None]]
+
+
+def without_links(html: str) -> str:
+    """Links become their text; buttons that are links, ways to other views, forms, menus, downloads and polling go."""
+    return _filtered(html, keep_links=False)
+
+
+def without_downloads(html: str) -> str:
+    """The files that belong to the figures and tables go."""
+    return _filtered(html, keep_links=True)
+
+
+def _filtered(html: str, *, keep_links: bool) -> str:
+    reader = _Reader(keep_links=keep_links)
+    reader.feed(html)
+    reader.close()
+    return "".join(reader.parts)
+
+
+class _Reader(HTMLParser):
+    """Gives back what it reads, except for what goes; the templates of this product nest their tags properly."""
+
+    def __init__(self, *, keep_links: bool) -> None:
+        super().__init__(convert_charrefs=False)
+        self.keep_links = keep_links
+        self.parts: list[str] = []
+        self.dropped: list[str] = []  # the open tags of an element that goes, from its own on
+        self.spans: list[bool] = []  # for each open link: whether it became a span
+
+    def handle_starttag(self, tag: str, attrs: Attributes) -> None:
+        if self.dropped:
+            if tag not in VOID:
+                self.dropped.append(tag)
+            return
+        given = dict(attrs)
+        if self._goes(tag, given):
+            if tag not in VOID:
+                self.dropped.append(tag)
+            return
+        if tag == "a":
+            self.spans.append(not self.keep_links and not (given.get("href") or "").startswith("#"))
+            if self.spans[-1]:
+                self.parts.append("<span>")
+                return
+        self.parts.append(self.get_starttag_text() or "")
+
+    def handle_startendtag(self, tag: str, attrs: Attributes) -> None:
+        if not self.dropped and not self._goes(tag, dict(attrs)):
+            self.parts.append(self.get_starttag_text() or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        if self.dropped:
+            while self.dropped and self.dropped.pop() != tag:
+                pass
+            return
+        self.parts.append("</span>" if tag == "a" and self.spans and self.spans.pop() else f"</{tag}>")
+
+    def _goes(self, tag: str, given: dict[str, str | None]) -> bool:
+        classes = (given.get("class") or "").split()
+        if "files" in classes or (tag == "a" and FILES.search(given.get("href") or "")):
+            return True
+        if self.keep_links:
+            return False
+        if "ways" in classes:  # to other views of the same page
+            return True
+        menu = tag == "details" and "menu" in classes
+        polls = any(name.startswith("hx-") for name in given)
+        return tag in FORMS or menu or polls or (tag == "a" and "button" in classes)
+
+    def handle_data(self, data: str) -> None:
+        self._keep(data)
+
+    def handle_entityref(self, name: str) -> None:
+        self._keep(f"&{name};")
+
+    def handle_charref(self, name: str) -> None:
+        self._keep(f"&#{name};")
+
+    def handle_decl(self, decl: str) -> None:
+        self._keep(f"<!{decl}>")
+
+    def _keep(self, text: str) -> None:
+        if not self.dropped:
+            self.parts.append(text)

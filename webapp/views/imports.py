@@ -1,0 +1,167 @@
+"""Imports: upload, preview, confirm; the rows of what was imported, its files, its end."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import PurePath
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+
+from webapp import queries, services
+from webapp.access import TeamRequest, imported_of, team_action, team_form, team_page
+from webapp.columns import Column
+from webapp.drafts import Draft, drop_draft, find_draft, keep_upload
+from webapp.exports import table_response
+from webapp.forms.imports import ChoicesForm, UploadForm
+from webapp.imports import Imported, guess, left_out_words, read_import
+from webapp.json_files import UnreadableFile
+from webapp.models import ColumnKind, ImportedPopulation
+from webapp.row_files import RowFile, open_row_file
+from webapp.services import Refused
+from webapp.wording import compact, counted
+
+ROWS_SHOWN = 50
+FIRST_SHOWN = 4
+
+
+@team_form
+def new_import(request: TeamRequest) -> HttpResponse:
+    sent = (request.POST, request.FILES) if request.method == "POST" else ()
+    form = UploadForm(*sent, refused=getattr(request, "refused_upload", ""))
+    if form.is_valid():
+        draft = keep_upload(team=request.team, user=request.user, file=form.cleaned_data["file"])
+        try:
+            open_row_file(draft.path)
+        except UnreadableFile as error:
+            drop_draft(draft)
+            form.add_error("file", str(error))
+        else:
+            return redirect("import-preview", draft.token)
+    return render(request, "imports/new.html", {"section": "analyses", "form": form})
+
+
+@team_form
+def import_preview(request: TeamRequest, token: str) -> HttpResponse:
+    """What the file gives under the choices so far; ``confirm`` stores exactly that."""
+    draft = find_draft(team=request.team, user=request.user, token=token)
+    try:
+        file = open_row_file(draft.path)
+        guessed = guess(file)
+        form = ChoicesForm(request.POST or None, file=file, guessed=guessed, name=PurePath(draft.name).stem[:120])
+        first = [row.cells for row in islice(file.rows(), 20) if not row.problem][:FIRST_SHOWN]
+        choices = form.cleaned_data["choices"] if form.is_valid() else guessed if guessed.error else None
+        imported = read_import(file, choices) if choices and not (form.is_bound and form.errors) else None
+    except UnreadableFile as error:
+        drop_draft(draft)
+        messages.error(request, str(error))
+        return redirect("new-import")
+    if imported and imported.n and form.is_bound and "confirm" in request.POST:
+        answer = _confirm(request, draft, form, imported)
+        if answer:
+            return answer
+    context = {
+        "section": "analyses",
+        "draft": draft,
+        "file": file,
+        "form": form,
+        "lines": form.lines(first),
+        "imported": imported,
+        **_range(imported),
+        "left_out": left_out_words(imported, file.unit) if imported else "",
+        "example": _example(file, choices, first) if choices and imported else "",
+    }
+    return render(request, "imports/preview.html", context)
+
+
+def _range(imported: Imported | None) -> dict[str, float]:
+    if imported is None or not imported.n:
+        return {}
+    errors = imported.errors
+    return {"lowest": errors.min(), "highest": errors.max(), "mean": errors.mean()}
+
+
+def _confirm(request: TeamRequest, draft: Draft, form: ChoicesForm, imported: Imported) -> HttpResponse | None:
+    try:
+        row = services.create_imported_population(
+            team=request.team,
+            name=form.cleaned_data["name"],
+            source=draft.name,
+            error_origin=form.cleaned_data["choices"].origin,
+            columns=imported.columns,
+            left_out=imported.left_out,
+            actor=request.user,
+        )
+    except Refused as error:
+        form.add_error(None, str(error))
+        return None
+    drop_draft(draft)
+    messages.success(request, f"Imported: {counted(row.n, 'row')} as {row.name}.")
+    return redirect("imported", row.pk)
+
+
+def _example(file: RowFile, choices: Any, first: list[Any]) -> str:
+    """One cell and the error it means, so that a wrong unit is seen."""
+    place = list(file.names).index(choices.error)
+    for cells in first:
+        try:
+            return f"{choices.error[:60]} {cells[place]!s:.20} becomes an error of " + compact(
+                choices.error_of(float(cells[place]))
+            )
+        except (TypeError, ValueError):
+            continue
+    return ""
+
+
+@team_action
+def discard_import(request: TeamRequest, token: str) -> HttpResponse:
+    drop_draft(find_draft(team=request.team, user=request.user, token=token))
+    messages.success(request, "Nothing was imported; the uploaded file is deleted.")
+    return redirect("new-import")
+
+
+@team_page
+def imported_page(request: TeamRequest, imported_id: int) -> HttpResponse:
+    """The columns and rows of an imported population; ?row= opens the page that holds it."""
+    imported = imported_of(request.team, imported_id)
+    columns = queries.load_columns(imported)
+    row = request.GET.get("row", "")
+    marked = int(row) if row.isdecimal() and len(row) < 10 and 1 <= int(row) <= imported.n else None
+    asked = (marked - 1) // ROWS_SHOWN + 1 if marked else request.GET.get("page")
+    page = Paginator(range(1, imported.n + 1), ROWS_SHOWN).get_page(asked)
+    shown = [column for column in columns if column.kind != ColumnKind.DESIGN]
+    context = {
+        "section": "analyses",
+        "imported": imported,
+        "columns": columns,
+        "shown": shown,
+        "page": page,
+        "marked": marked,
+        "rows": [(number, [_cell(column, number) for column in shown]) for number in page],
+    }
+    return render(request, "imports/imported.html", context)
+
+
+def _cell(column: Column, number: int) -> tuple[str, bool]:
+    value = column.values[number - 1]
+    is_number = column.kind == ColumnKind.NUMBER
+    return (compact(float(value)) if is_number else str(value)[:60], is_number)
+
+
+@team_page
+def imported_file(request: TeamRequest, imported_id: int, kind: str) -> HttpResponseBase:
+    """All rows as a file: every column as imported."""
+    imported = imported_of(request.team, imported_id)
+    columns = {column.name: column.values for column in queries.load_columns(imported)}
+    return table_response(kind, f"population-i{imported.pk}", columns)
+
+
+@team_action
+def delete_imported(request: TeamRequest, imported_id: int) -> HttpResponse:
+    imported: ImportedPopulation = imported_of(request.team, imported_id)
+    services.delete_imported_population(row=imported, actor=request.user)
+    messages.success(request, f"Deleted: {imported.name} with its {counted(imported.n, 'row')}.")
+    return redirect("analyses")

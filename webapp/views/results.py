@@ -1,0 +1,294 @@
+"""Result pages: analyses saved with a title and notes, live or frozen, and the links that share them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from copy import copy
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from bokeh.models import ColumnDataSource
+from django.contrib import messages
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import BadRequest
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from webapp import analyses, plots, queries, services
+from webapp.access import TeamRequest, link_of, result_of, team_action, team_form, team_page
+from webapp.figures import Figure
+from webapp.findings import Shown
+from webapp.forms.analyses import read_selection
+from webapp.forms.results import ResultForm, ShareForm
+from webapp.markdown import render_markdown
+from webapp.models import ResultPage, Team
+from webapp.plots import Curve
+from webapp.services import Refused
+from webapp.snapshots import pack, unpack
+from webapp.unlinked import without_downloads, without_links
+from webapp.views.analyses import analysis_context, shown_populations
+from webapp.wording import NBSP, fixed, joined, p_text, signed
+
+SCHEMA = 1
+KEPT = ("p", "error", "of", "normalise", "what_if")  # of an address; and the ends of ranges, min_... and max_...
+MOST_VALUES = 100
+LINES_A_PAGE = 20
+SEARCH_LONGEST = 120
+
+
+@dataclass(frozen=True)
+class ResultLine:
+    """One result page in a list; ``problem`` says why there is no curve."""
+
+    page: ResultPage
+    curves: list[Curve]
+    finding: str
+    note: str = ""
+    problem: str = ""
+
+
+def analysis_of(values: QueryDict) -> dict[str, Any]:
+    """What is kept of the address of an analysis."""
+    kept = {
+        name: values.getlist(name)
+        for name in values
+        if name in KEPT or (name.startswith(("min_", "max_")) and values.get(name))
+    }
+    if sum(len(one) for one in kept.values()) > MOST_VALUES or len(urlencode(kept, doseq=True)) > 8000:
+        raise BadRequest("This analysis has too many conditions to be saved.")
+    return {"schema": SCHEMA, "values": kept}
+
+
+def address_of(page: ResultPage, *, populations: bool = True) -> QueryDict:
+    """The values of the address again; a frozen page has its populations itself."""
+    kept: dict[str, list[str]] = page.analysis["values"]
+    chosen = {name: value for name, value in kept.items() if populations or name != "p"}
+    return QueryDict(urlencode(chosen, doseq=True))
+
+
+def populations_of(page: ResultPage) -> list[Shown]:
+    """Its populations as they are now, or as they were frozen; 404 where one of a live page was deleted."""
+    if page.snapshot is not None:
+        return unpack(bytes(page.snapshot), page.team)
+    return shown_populations(read_selection(address_of(page), page.team))
+
+
+@team_page
+def result_list(request: TeamRequest) -> HttpResponse:
+    sought = request.GET.get("q", "").strip()[:SEARCH_LONGEST]
+    pages = Paginator(queries.result_pages(request.team, sought=sought), LINES_A_PAGE)
+    page = pages.get_page(request.GET.get("page"))
+    lines = result_lines(page)
+    context = {"section": "results", "found": sought, "page": page, "lines": lines, "span": span_of(lines)}
+    return render(request, "results/list.html", context)
+
+
+def latest_results(team: Team, *, most: int) -> dict[str, Any]:
+    """What the first page shows of the team's result pages."""
+    pages = queries.result_pages(team)
+    lines = result_lines(pages[:most])
+    return {"results": lines, "results_count": pages.count(), "results_span": span_of(lines)}
+
+
+def span_of(lines: Iterable[ResultLine]) -> tuple[float, float]:
+    return plots.edf_range([curve for line in lines for curve in line.curves])
+
+
+def result_lines(pages: Iterable[ResultPage]) -> list[ResultLine]:
+    return [_line(page) for page in pages]
+
+
+def _line(page: ResultPage) -> ResultLine:
+    try:
+        used = [shown for shown in populations_of(page) if shown.n]
+    except Http404:
+        return ResultLine(page, [], "", problem="one of its populations was deleted")
+    if not used:
+        return ResultLine(page, [], "", problem="no sample used yet")
+    finding, note = _short_finding(used)
+    return ResultLine(page, [Curve(shown.key, shown.slot, shown.edf) for shown in used], finding, note)
+
+
+def _short_finding(used: list[Shown]) -> tuple[str, str]:
+    """The finding of a list's line, with its uncertainty."""
+    sizes = f"n{NBSP}{joined([f'{shown.n:,}' for shown in used])}"
+    if len(used) == 1:
+        mean = analyses.population_lines(used)[0].mean
+        return f"mean error {fixed(mean.value)}", f"({fixed(mean.interval[0])}–{fixed(mean.interval[1])}; {sizes})"
+    pair = analyses.compare_pairs(used)[0]
+    if not pair.differs:
+        return "no difference shown", f"({p_text(pair.p_adjusted)}, {sizes})"
+    test = pair.comparison
+    ends = f"{signed(test.interval[0])}, {signed(test.interval[1])}"
+    return f"{pair.first.name} lower by {fixed(-test.mean_difference)}", f"({ends}; {sizes})"
+
+
+@team_form
+def new_result(request: TeamRequest) -> HttpResponse:
+    """Save the analysis of this very address."""
+    values = analysis_of(request.GET)
+    selection = read_selection(request.GET, request.team)
+    names = [shown.name for shown in shown_populations(selection)]
+    if not names:
+        return redirect("analyses")
+    form = ResultForm(request.POST or None, initial={"title": joined(names, "against")[:120]})
+    if request.method == "POST" and form.is_valid():
+        page = services.create_result_page(team=request.team, analysis=values, actor=request.user, **form.cleaned_data)
+        messages.success(request, "Saved. The page follows new samples until you freeze it.")
+        return redirect("result", page.pk)
+    back = f"{reverse('analyses')}?{request.GET.urlencode()}"
+    return render(request, "results/form.html", {"form": form, "names": names, "back": back, "section": "results"})
+
+
+@team_page
+def result_page(request: TeamRequest, result_id: int) -> HttpResponse:
+    """The analysis under its title. Another view of it than the saved one is an analysis of its own."""
+    page = result_of(request.team, result_id)
+    if request.GET.get("p"):
+        return redirect(f"{reverse('analyses')}?{request.GET.urlencode()}")
+    return HttpResponse(_rendered(request, page, "results/result.html"))
+
+
+def _rendered(request: TeamRequest, page: ResultPage, template: str) -> str:
+    """The page as HTML, as the person of the request may see it."""
+    seen = copy(request)
+    seen.GET = address_of(page)  # type: ignore[assignment]
+    frozen = page.frozen_at is not None
+    context = _context(seen, page)
+    context |= {"result": page, "notes": render_markdown(page.notes), "section": "results"}
+    if frozen:
+        context |= {"bar": None, "prints": ""}
+    else:
+        context["last_trained"] = queries.last_trained(
+            (shown.space.pk, shown.regime.pk) for shown in context["populations"] if shown.space and shown.regime
+        )
+    if "figures" not in context:
+        template = "results/waiting.html"
+    elif not seen.user.is_authenticated:
+        _forget_addresses(context["figures"])
+    html = render_to_string(template, context, request=seen)
+    return without_downloads(html) if frozen else html
+
+
+def _forget_addresses(figures: Iterable[Figure]) -> None:
+    """Take the addresses of samples out of the plots, which list what is marked in them."""
+    for figure in figures:
+        for source in figure.plot.select({"type": ColumnDataSource}):
+            if "url" in source.data:
+                source.data["url"] = [""] * len(source.data["url"])
+
+
+def _context(seen: TeamRequest, page: ResultPage) -> dict[str, Any]:
+    if page.frozen_at is None:
+        try:
+            return analysis_context(seen)
+        except Http404:
+            return {"populations": [], "gone": True}
+    whole = seen.GET
+    seen.GET = address_of(page, populations=False)  # type: ignore[assignment]
+    context = analysis_context(seen, populations_of(page))
+    seen.GET = whole
+    return context
+
+
+@team_form
+def edit_result(request: TeamRequest, result_id: int) -> HttpResponse:
+    page = result_of(request.team, result_id)
+    form = ResultForm(request.POST or None, initial={"title": page.title, "notes": page.notes})
+    if request.method == "POST" and form.is_valid():
+        services.update_result_page(page=page, actor=request.user, **form.cleaned_data)
+        return redirect("result", page.pk)
+    back = reverse("result", args=[page.pk])
+    return render(request, "results/form.html", {"form": form, "row": page, "back": back, "section": "results"})
+
+
+@team_action
+def duplicate_result(request: TeamRequest, result_id: int) -> HttpResponse:
+    page = services.duplicate_result_page(page=result_of(request.team, result_id), actor=request.user)
+    messages.success(request, "This is the copy; it is live and nobody outside of the team sees it.")
+    return redirect("result", page.pk)
+
+
+@team_action
+def delete_result(request: TeamRequest, result_id: int) -> HttpResponse:
+    page = result_of(request.team, result_id)
+    services.delete_result_page(page=page, actor=request.user)
+    messages.success(request, f"{page.title} is deleted, and its links show nothing any more.")
+    return redirect("results")
+
+
+@team_action
+def freeze_result(request: TeamRequest, result_id: int) -> HttpResponse:
+    page = result_of(request.team, result_id)
+    try:
+        services.freeze_result_page(page=page, snapshot=pack(populations_of(page)), actor=request.user)
+        messages.success(request, "Frozen: its numbers and figures never change, and their data are kept with it.")
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect("result", page.pk)
+
+
+@team_action
+def thaw_result(request: TeamRequest, result_id: int) -> HttpResponse:
+    page = result_of(request.team, result_id)
+    try:
+        services.thaw_result_page(page=page, actor=request.user)
+        messages.success(request, "The page is live again and follows new samples.")
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect("result", page.pk)
+
+
+@team_form
+def share_result(request: TeamRequest, result_id: int) -> HttpResponse:
+    """Its links. One that was just made is in the answer itself: it is shown once, since only its digest is kept."""
+    page = result_of(request.team, result_id)
+    form = ShareForm(request.POST or None)
+    context: dict[str, Any] = {"row": page, "form": form, "section": "results"}
+    if request.method == "POST" and form.is_valid():
+        try:
+            made, token = services.share_result_page(page=page, days=form.cleaned_data["days"], actor=request.user)
+            context |= {"made": made, "link": request.build_absolute_uri(reverse("shared", args=[token]))}
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+    context["links"] = queries.working_links(page)
+    return render(request, "results/share.html", context)
+
+
+@team_action
+def revoke_link(request: TeamRequest, result_id: int, link_id: int) -> HttpResponse:
+    link = link_of(request.team, result_id, link_id)
+    try:
+        services.revoke_link(link=link, actor=request.user)
+        messages.success(request, "The link is revoked and shows nothing any more.")
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect("share-result", result_id)
+
+
+@require_safe
+def shared(request: HttpRequest, token: str) -> HttpResponse:
+    """A result page for whoever has its link: that page, and no way to anywhere else."""
+    page = services.open_shared_page(token)
+    if page is None:
+        raise Http404("No such page.")
+    response = HttpResponse(without_links(_rendered(_visitor(request, page), page, "results/shared.html")))
+    response["Referrer-Policy"] = "no-referrer"
+    response["X-Robots-Tag"] = "noindex, nofollow, noarchive"
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _visitor(request: HttpRequest, page: ResultPage) -> TeamRequest:
+    """The request of nobody in particular, whoever it is: a shared page looks the same to all."""
+    visitor: Any = copy(request)
+    visitor.user, visitor.team, visitor.membership = AnonymousUser(), page.team, None
+    visitor.may_write = visitor.may_manage = False
+    visitor._messages = []  # those of a person who is signed in are for their own pages
+    made: TeamRequest = visitor
+    return made

@@ -1,0 +1,208 @@
+"""Teams: their people, invitations, roles, their log, and which of them one works for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth import login
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from webapp import queries, services
+from webapp.access import (
+    TeamRequest,
+    invitation_of,
+    membership_of,
+    own_action,
+    owner_action,
+    owner_page,
+    team_page,
+)
+from webapp.forms import InvitationForm, JoinForm, RoleForm, TeamForm
+from webapp.middleware import TEAM_KEY
+from webapp.models import Invitation, Membership, Role, User
+from webapp.services import Refused
+from webapp.views.accounts import PASSWORD_BACKEND
+
+INVITATION_KEY = "invitation"  # of the session
+EVENTS_A_PAGE = 50
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def first_team(request: HttpRequest) -> HttpResponse:
+    """For a person who is in no team yet, and for starting another."""
+    form = TeamForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        assert isinstance(request.user, User)  # login_required  # noqa: S101
+        team = services.create_team(name=form.cleaned_data["name"], owner=request.user)
+        request.session[TEAM_KEY] = team.pk
+        return redirect("home")
+    return render(request, "accounts/first_team.html", {"form": form})
+
+
+@login_required
+@require_POST
+def choose_team(request: HttpRequest, team_id: int) -> HttpResponse:
+    membership = get_object_or_404(Membership, user_id=request.user.pk, team_id=team_id)
+    request.session[TEAM_KEY] = membership.team_id
+    return redirect("home")
+
+
+@team_page
+def team_people(request: TeamRequest) -> HttpResponse:
+    return _people(request)
+
+
+def _people(request: TeamRequest, **more: Any) -> HttpResponse:
+    """The page of a team; ``more`` carries a form that was refused, or the link that was just made."""
+    context = {
+        "members": [(one, RoleForm(initial={"role": one.role})) for one in queries.team_members(request.team)],
+        "invitations": queries.open_invitations(request.team) if request.may_manage else [],
+        "invitation_form": InvitationForm(),
+        "name_form": TeamForm(initial={"name": request.team.name}),
+        "roles": Role.choices,
+    }
+    return render(request, "teams/team.html", context | more)
+
+
+@owner_action
+def rename_team(request: TeamRequest) -> HttpResponse:
+    form = TeamForm(request.POST)
+    if not form.is_valid():
+        return _people(request, name_form=form)
+    services.rename_team(team=request.team, name=form.cleaned_data["name"], actor=request.user)
+    return redirect("team")
+
+
+@owner_action
+def invite(request: TeamRequest) -> HttpResponse:
+    """Answered with the page itself: the link is shown once, since only its digest is kept."""
+    form = InvitationForm(request.POST)
+    if not form.is_valid():
+        return _people(request, invitation_form=form)
+    role, label = Role(form.cleaned_data["role"]), form.cleaned_data["label"]
+    try:
+        made, token = services.create_invitation(team=request.team, role=role, label=label, actor=request.user)
+    except Refused as refusal:
+        form.add_error(None, str(refusal))
+        return _people(request, invitation_form=form)
+    link = request.build_absolute_uri(reverse("invitation", args=[token]))
+    return _people(request, made=made, link=link)
+
+
+@owner_action
+def revoke_invitation(request: TeamRequest, invitation_id: int) -> HttpResponse:
+    invitation = invitation_of(request.team, invitation_id)
+    try:
+        services.revoke_invitation(invitation=invitation, actor=request.user)
+        messages.success(request, "The invitation is revoked; its link lets nobody in any more.")
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect("team")
+
+
+@owner_action
+def change_role(request: TeamRequest, membership_id: int) -> HttpResponse:
+    membership = membership_of(request.team, membership_id)
+    form = RoleForm(request.POST)
+    if not form.is_valid():
+        return _people(request)
+    role = Role(form.cleaned_data["role"])
+    try:
+        services.change_role(membership=membership, role=role, actor=request.user)
+        messages.success(request, f"{membership.user} is {role} now.")
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect("team")
+
+
+@owner_action
+def remove_member(request: TeamRequest, membership_id: int) -> HttpResponse:
+    membership = membership_of(request.team, membership_id)
+    try:
+        services.remove_member(membership=membership, actor=request.user)
+        messages.success(request, f"{membership.user} is not in {request.team} any more.")
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect("team")
+
+
+@own_action
+def leave_team(request: TeamRequest) -> HttpResponse:
+    try:
+        services.remove_member(membership=request.membership, actor=request.user)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return redirect("team")
+    request.session.pop(TEAM_KEY, None)
+    messages.success(request, f"You have left {request.team}.")
+    return redirect("home")
+
+
+@owner_page
+def team_log(request: TeamRequest) -> HttpResponse:
+    """Who did what, the latest first."""
+    page = Paginator(queries.team_events(request.team), EVENTS_A_PAGE).get_page(request.GET.get("page"))
+    return render(request, "teams/log.html", {"page": page})
+
+
+@require_GET
+def invitation(request: HttpRequest, token: str) -> HttpResponse:
+    """Where an invitation's link leads. The token is left behind at once: later addresses do not carry it."""
+    found = queries.find_invitation(token)
+    if found is None:
+        return _no_invitation(request)
+    request.session[INVITATION_KEY] = found.pk
+    return redirect("join-team")
+
+
+def _no_invitation(request: HttpRequest) -> HttpResponse:
+    """The same answer to every link that lets nobody in, whatever the reason."""
+    said = "An invitation works once and for seven days, until an owner revokes it. Ask an owner for a new one."
+    return render(request, "error.html", {"title": "This invitation lets nobody in", "said": said}, status=404)
+
+
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "HEAD", "POST"])
+def join_team(request: HttpRequest) -> HttpResponse:
+    """Accept an invitation, with the account that one has or with a new one."""
+    found = queries.open_invitation(request.session.get(INVITATION_KEY, 0))
+    if found is None:
+        return _no_invitation(request)
+    if request.user.is_authenticated:
+        return _join(request, found)
+    form = JoinForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            user = services.join_with_new_account(invitation=found, **form.cleaned_data)
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            login(request, user, backend=PASSWORD_BACKEND)
+            return _joined(request, found)
+    return render(request, "teams/join.html", {"invitation": found, "form": form})
+
+
+def _join(request: HttpRequest, found: Invitation) -> HttpResponse:
+    assert isinstance(request.user, User)  # noqa: S101
+    if request.method != "POST":
+        return render(request, "teams/join.html", {"invitation": found})
+    try:
+        services.accept_invitation(invitation=found, user=request.user)
+    except Refused as refusal:
+        return render(request, "teams/join.html", {"invitation": found, "refusal": str(refusal)})
+    return _joined(request, found)
+
+
+def _joined(request: HttpRequest, found: Invitation) -> HttpResponse:
+    request.session.pop(INVITATION_KEY, None)
+    request.session[TEAM_KEY] = found.team_id
+    messages.success(request, f"You are in {found.team} now, as {found.role}.")
+    return redirect("home")
