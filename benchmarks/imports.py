@@ -66,9 +66,9 @@ def _write(folder: Path, n: int) -> dict[str, Path]:
 def _import(path: Path, name: str) -> Any:
     from tests.webapp import rows
     from webapp import services
-    from webapp.imports import guess, read_import
+    from webapp.files.imports import guess, read_import
+    from webapp.files.row_files import open_row_file
     from webapp.models import User
-    from webapp.row_files import open_row_file
 
     user = User.objects.first() or rows.a_team()[1]
     file = open_row_file(path)

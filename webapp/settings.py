@@ -205,7 +205,7 @@ X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 # The two limits above are for fields; files are bounded, and streamed to disk, by the one handler there is.
-FILE_UPLOAD_HANDLERS = ["webapp.uploads.BoundedUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["webapp.files.uploads.BoundedUploadHandler"]
 DATA_UPLOAD_MAX_NUMBER_FILES = 1
 
 LOGGING = {

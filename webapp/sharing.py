@@ -16,7 +16,7 @@ class ResultPage(models.Model):
     title = models.CharField(max_length=120)
     notes = models.TextField(blank=True, help_text="Markdown")
     analysis = models.JSONField(help_text="webapp.views.analyses: the values of its address, with a schema version")
-    snapshot = models.BinaryField(null=True, blank=True, help_text="webapp.snapshots; nothing while the page is live")
+    snapshot = models.BinaryField(null=True, blank=True, help_text="webapp.pages.snapshots; null while live")
     frozen_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)

@@ -235,7 +235,7 @@ def test_the_number_of_statements_does_not_grow_with_n(study: Study, django_asse
 
 
 def test_points_beyond_two_thousand_are_thinned_for_drawing_only(study: Study, monkeypatch: Any) -> None:
-    from webapp import analyses
+    from webapp.pages import analyses
 
     monkeypatch.setattr(analyses, "DRAWN_AT_MOST", 10)
     space = study.measured("R", np.linspace(20, 40, 30).tolist())

@@ -25,8 +25,8 @@ import redis
 
 from webapp import embedded, processes
 from webapp.embedded import AlreadyRunning, EmbeddedError, Services
-from webapp.embedded_place import POSTGRES_MAJOR, Place, Programs
-from webapp.embedded_servers import failure
+from webapp.embedded.place import POSTGRES_MAJOR, Place, Programs
+from webapp.embedded.servers import failure
 
 ROOT = Path(__file__).resolve().parents[2]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it is about running as root")

@@ -15,9 +15,10 @@ from PIL import Image
 from pyarrow import parquet
 
 from tests.webapp import pages, rows
-from webapp import queries, reports
-from webapp.exports import table_response
+from webapp import queries
+from webapp.files.exports import table_response
 from webapp.models import Sample
+from webapp.pages import reports
 from webapp.wording import as_number
 
 pytestmark = pytest.mark.django_db

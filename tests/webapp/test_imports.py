@@ -11,9 +11,9 @@ import pytest
 from tests.webapp import rows
 from webapp import queries, services
 from webapp.columns import Column, decode_list, decode_numbers, encode
-from webapp.imports import Choices, column_name, guess, name_problem, read_import
+from webapp.files.imports import Choices, column_name, guess, name_problem, read_import
+from webapp.files.row_files import open_row_file
 from webapp.models import ColumnKind, Event, ImportedColumn, ImportedPopulation
-from webapp.row_files import open_row_file
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 NUMBER, TEXT = ColumnKind.NUMBER, ColumnKind.TEXT

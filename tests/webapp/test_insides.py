@@ -12,8 +12,8 @@ from engine import presets
 from engine.population import Population
 from engine.sampling import draw_designs
 from engine.spaces import AnyNetSpace, RegNetSpace
-from webapp.insides import inside
-from webapp.narrowing import narrowed, restricted, restriction
+from webapp.pages.insides import inside
+from webapp.pages.narrowing import narrowed, restricted, restriction
 
 
 def drawn(space: AnyNetSpace | RegNetSpace, *, size: int = 60) -> tuple[Population, list[Any]]:

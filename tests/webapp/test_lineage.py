@@ -8,8 +8,8 @@ import pytest
 from engine import presets
 from tests.webapp import pages, rows
 from webapp import queries, services
-from webapp.lineage import lineage
 from webapp.models import Regime, Space, Team, User
+from webapp.pages.lineage import lineage
 
 pytestmark = pytest.mark.django_db
 

@@ -15,7 +15,7 @@ from bokeh.plotting import figure
 from engine.population import Population
 from engine.statistics import edf_band, empirical_bootstrap, error_edf
 from webapp import plots
-from webapp.prints import PALETTE, Label, print_figure
+from webapp.plots.prints import PALETTE, Label, print_figure
 
 SITE = Path(__file__).parents[2] / "webapp" / "static" / "site.css"
 ROLES = {"01": "ink", "02": "muted", "03": "plot-grid", "04": "page", "05": "accent", "06": "plot-axis", "07": "failed"}

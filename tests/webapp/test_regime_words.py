@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.regimes import regime_presets
-from webapp.regime_words import regime_differences
+from webapp.pages.regime_words import regime_differences
 
 
 def test_alike_regimes_differ_in_nothing() -> None:

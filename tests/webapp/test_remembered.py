@@ -8,7 +8,7 @@ import numpy as np
 
 from engine import statistics
 from engine.population import Population
-from webapp import remembered
+from webapp.pages import remembered
 
 
 def population(seed: int, n: int = 40) -> Population:

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from webapp import json_files, row_files
-from webapp.json_files import UnreadableFile, json_entries
-from webapp.row_files import open_row_file
+from webapp.files import json_files, row_files
+from webapp.files.json_files import UnreadableFile, json_entries
+from webapp.files.row_files import open_row_file
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from webapp import plots
-from webapp.suggestions import asked_words, range_words
+from webapp.pages.suggestions import asked_words, range_words
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from django.test import Client
 from pyarrow import parquet
 
 from tests.webapp import pages, rows
-from webapp import drafts, uploads
+from webapp.files import drafts, uploads
 from webapp.models import Event, ImportedPopulation, Role, User
 
 pytestmark = pytest.mark.django_db

@@ -14,7 +14,7 @@ from django.utils import timezone
 from tests.webapp import pages, rows
 from webapp import services
 from webapp.models import Event, FailureKind, Regime, ResultPage, Role, SampleBatch, ShareLink, Space, Team, User
-from webapp.unlinked import without_links
+from webapp.pages.unlinked import without_links
 
 pytestmark = pytest.mark.django_db
 

@@ -10,12 +10,12 @@ from ninja import Query, Router
 
 from webapp import queries
 from webapp.access import TeamRequest, regime_of, space_of
-from webapp.analyses import Pair, compare_pairs
 from webapp.api.schemas import AnalysisOut, AnalysisQuery, PopulationOut, PopulationQuery, Populations, or_problem
 from webapp.api.tokens import READER
-from webapp.estimates import estimated_mean
-from webapp.findings import Shown
 from webapp.forms.analyses import Selection, read_selection
+from webapp.pages.analyses import Pair, compare_pairs
+from webapp.pages.estimates import estimated_mean
+from webapp.pages.findings import Shown
 from webapp.plots import FloatArray
 
 router = Router(tags=["populations and analyses"])

@@ -16,7 +16,7 @@ from webapp.api.names import checked_name, checked_note, exactly_one
 from webapp.api.schemas import NewSpace, Page, SpaceOut, Spaces, or_problem
 from webapp.api.tokens import READER, WRITER
 from webapp.models import Space
-from webapp.previews import exact_size
+from webapp.pages.previews import exact_size
 
 router = Router(tags=["spaces"])
 

@@ -29,8 +29,8 @@ class Selection:
     """What an address asks for; every space, regime and imported population is the team's.
 
     ``focus`` is one population as the address names it, such as 1-2 or i3, or empty; ``normalise`` a complexity or
-    empty; ``ranges`` filters by column, complexities in millions; ``what_if`` restrictions as `webapp.narrowing` has
-    them.
+    empty; ``ranges`` filters by column, complexities in millions; ``what_if`` restrictions as
+    `webapp.pages.narrowing` has them.
     """
 
     pairs: list[tuple[Space, Regime]]

@@ -9,10 +9,10 @@ from typing import Any
 from django import forms
 from django.forms import BoundField
 
+from webapp.files.imports import Choices, name_problem
+from webapp.files.row_files import RowFile
 from webapp.forms.fields import NameField
-from webapp.imports import Choices, name_problem
 from webapp.models import ColumnKind
-from webapp.row_files import RowFile
 
 LEFT_OUT = "left-out"
 KINDS = [(ColumnKind.NUMBER, "number"), (ColumnKind.TEXT, "text"), (LEFT_OUT, "leave out")]

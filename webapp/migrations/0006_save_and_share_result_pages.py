@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 ('title', models.CharField(max_length=120)),
                 ('notes', models.TextField(blank=True, help_text='Markdown')),
                 ('analysis', models.JSONField(help_text='webapp.views.analyses: the values of its address, with a schema version')),
-                ('snapshot', models.BinaryField(blank=True, help_text='webapp.snapshots; nothing while the page is live', null=True)),
+                ('snapshot', models.BinaryField(blank=True, help_text='webapp.pages.snapshots; null while live', null=True)),
                 ('frozen_at', models.DateTimeField(blank=True, null=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),

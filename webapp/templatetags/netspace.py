@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from webapp import plots, wording
-from webapp.figures import Figure, Table
+from webapp.pages.figures import Figure, Table
 from webapp.queries import BatchProgress, Outline
 
 register = template.Library()

@@ -10,22 +10,29 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from engine.spaces import space_from_json
-from webapp import analyses, queries
+from webapp import queries
 from webapp.access import TeamRequest, regime_of, space_of, team_page
-from webapp.drivers import driver_sentence, driver_table, drivers
-from webapp.exports import csv_response, table_response
-from webapp.findings import Shown, edf_shown
+from webapp.files.exports import csv_response, table_response
 from webapp.forms.analyses import Selection, read_selection
 from webapp.forms.filters import ENDS, check_columns, range_fields
 from webapp.models import Space
-from webapp.narrowing import restricted
-from webapp.normalising import normalise, normalised_pairs, normalised_sentence, normalised_shown, normalised_table
+from webapp.pages import analyses
+from webapp.pages.drivers import driver_sentence, driver_table, drivers
+from webapp.pages.findings import Shown, edf_shown
+from webapp.pages.narrowing import restricted
+from webapp.pages.normalising import (
+    normalise,
+    normalised_pairs,
+    normalised_sentence,
+    normalised_shown,
+    normalised_table,
+)
+from webapp.pages.reach import cost_figures, cost_tests, cost_warning, cost_words, sample_size_shown, search_shown
+from webapp.pages.regime_words import regime_differences
+from webapp.pages.steps import step_bar
+from webapp.pages.suggestions import asked_words, range_words, suggestions
+from webapp.pages.whatif import what_if_shown
 from webapp.queries import COMPLEXITIES, SAMPLE_ID
-from webapp.reach import cost_figures, cost_tests, cost_warning, cost_words, sample_size_shown, search_shown
-from webapp.regime_words import regime_differences
-from webapp.steps import step_bar
-from webapp.suggestions import asked_words, range_words, suggestions
-from webapp.whatif import what_if_shown
 from webapp.wording import joined
 
 

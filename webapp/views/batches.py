@@ -17,16 +17,16 @@ from engine.spaces import space_from_json
 from tasks.publish import publish_draw, publish_permits
 from webapp import queries, services
 from webapp.access import TeamRequest, batch_of, team_action, team_form, team_page
-from webapp.draws import read_report
-from webapp.exports import csv_response
-from webapp.figures import Figure
-from webapp.findings import Shown, edf_shown, failure_sentence, middle_of
+from webapp.files.exports import csv_response
 from webapp.forms import BatchForm, ExtendForm, PauseForm, PriorityForm, RetryForm, RunFilterForm, fresh_seed
 from webapp.forms.batches import PRIORITIES
 from webapp.models import Regime, SampleBatch, Space
-from webapp.previews import exact_size
+from webapp.pages.draws import read_report
+from webapp.pages.figures import Figure
+from webapp.pages.findings import Shown, edf_shown, failure_sentence, middle_of
+from webapp.pages.previews import exact_size
+from webapp.pages.steps import step_bar
 from webapp.services import Refused
-from webapp.steps import step_bar
 from webapp.wording import counted
 
 ENDED_A_PAGE = 25

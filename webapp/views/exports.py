@@ -13,10 +13,10 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
-from webapp import reports
 from webapp.access import TeamRequest, batch_of, sample_of, team_page
-from webapp.exports import csv_response, file_response
-from webapp.figures import Figure, Table
+from webapp.files.exports import csv_response, file_response
+from webapp.pages import reports
+from webapp.pages.figures import Figure, Table
 from webapp.plots import SPACE_DASHES
 from webapp.queries import COMPLEXITIES
 from webapp.views.analyses import analysis_context
@@ -46,7 +46,7 @@ def sample_figure(request: TeamRequest, sample_id: int, element: str, kind: Lite
 def _picture(figures: Sequence[Figure], element: str, kind: Literal["svg", "png"]) -> HttpResponse:
     """One of a page's figures as a download; 404 where the page has no such figure."""
     os.environ.setdefault("MPLCONFIGDIR", str(settings.VAR / "matplotlib"))  # its list of fonts, kept with the rest
-    from webapp.prints import Label, print_figure  # matplotlib takes a second to load, and only this needs it
+    from webapp.plots.prints import Label, print_figure  # matplotlib takes a second to load, and only this needs it
 
     figure = next((one for one in figures if one.element == element), None)
     if figure is None:

@@ -14,13 +14,13 @@ from django.shortcuts import redirect, render
 from webapp import queries, services
 from webapp.access import TeamRequest, imported_of, team_action, team_form, team_page
 from webapp.columns import Column
-from webapp.drafts import Draft, drop_draft, find_draft, keep_upload
-from webapp.exports import table_response
+from webapp.files.drafts import Draft, drop_draft, find_draft, keep_upload
+from webapp.files.exports import table_response
+from webapp.files.imports import Imported, guess, left_out_words, read_import
+from webapp.files.json_files import UnreadableFile
+from webapp.files.row_files import RowFile, open_row_file
 from webapp.forms.imports import ChoicesForm, UploadForm
-from webapp.imports import Imported, guess, left_out_words, read_import
-from webapp.json_files import UnreadableFile
 from webapp.models import ColumnKind, ImportedPopulation
-from webapp.row_files import RowFile, open_row_file
 from webapp.services import Refused
 from webapp.wording import compact, counted
 

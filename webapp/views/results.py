@@ -19,18 +19,19 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from webapp import analyses, plots, queries, services
+from webapp import plots, queries, services
 from webapp.access import TeamRequest, link_of, result_of, team_action, team_form, team_page
-from webapp.figures import Figure
-from webapp.findings import Shown
 from webapp.forms.analyses import read_selection
 from webapp.forms.results import ResultForm, ShareForm
-from webapp.markdown import render_markdown
 from webapp.models import ResultPage, Team
+from webapp.pages import analyses
+from webapp.pages.figures import Figure
+from webapp.pages.findings import Shown
+from webapp.pages.markdown import render_markdown
+from webapp.pages.snapshots import pack, unpack
+from webapp.pages.unlinked import without_downloads, without_links
 from webapp.plots import Curve
 from webapp.services import Refused
-from webapp.snapshots import pack, unpack
-from webapp.unlinked import without_downloads, without_links
 from webapp.views.analyses import analysis_context, shown_populations
 from webapp.wording import NBSP, fixed, joined, p_text, signed
 

@@ -9,10 +9,11 @@ from django.urls import reverse
 
 from engine.designs import AnyNetDesign, design_from_json
 from engine.regimes import Regime as EngineRegime
-from webapp import queries, samples
+from webapp import queries
 from webapp.access import TeamRequest, sample_of, team_page
-from webapp.figures import Figure
 from webapp.models import Epoch, Run, Sample
+from webapp.pages import samples
+from webapp.pages.figures import Figure
 
 
 @team_page

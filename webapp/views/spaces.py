@@ -14,16 +14,16 @@ from engine.regimes import Regime as EngineRegime
 from engine.spaces import AnyNetSpace, RegNetSpace, space_from_json
 from webapp import queries, services
 from webapp.access import TeamRequest, regime_of, space_of, team_action, team_form, team_page
-from webapp.findings import Shown
 from webapp.forms import FORMS, SpaceForm, form_of, space_initial
-from webapp.lineage import lineage
 from webapp.models import Family, Regime, Space
-from webapp.narrowing import restricted
-from webapp.previews import exact_size, preview
+from webapp.pages.findings import Shown
+from webapp.pages.lineage import lineage
+from webapp.pages.narrowing import restricted
+from webapp.pages.previews import exact_size, preview
+from webapp.pages.steps import analysis_url, step_bar
+from webapp.pages.whatif import WhatIfShown, what_if_shown
 from webapp.services import Refused
 from webapp.space_words import describe, difference
-from webapp.steps import analysis_url, step_bar
-from webapp.whatif import WhatIfShown, what_if_shown
 
 START_PRESET = {Family.ANYNET: "AnyNetX-A-small", Family.REGNET: "RegNetX-small"}
 

@@ -15,9 +15,9 @@ from engine.statistics import anytime_edf_band, edf_band, error_edf, failure_bou
 from engine.statistics.edf import EdfBand, ErrorEdf
 from engine.statistics.sequential import anytime_median
 from webapp import plots
-from webapp.estimates import estimated_mean
-from webapp.figures import Figure, LegendEntry, Table, text_columns
 from webapp.models import ImportedPopulation, Regime, Space
+from webapp.pages.estimates import estimated_mean
+from webapp.pages.figures import Figure, LegendEntry, Table, text_columns
 from webapp.queries import COMPLEXITIES, ErrorChoice, TrainedPopulation
 from webapp.wording import NBSP, fixed, percent, significant
 

@@ -19,7 +19,7 @@ from typing import ClassVar
 import psycopg2
 
 from webapp import processes
-from webapp.embedded_place import POSTGRES_MAJOR, EmbeddedError, Programs
+from webapp.embedded.place import POSTGRES_MAJOR, EmbeddedError, Programs
 from webapp.processes import Account
 
 HOST = "127.0.0.1"

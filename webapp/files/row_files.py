@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from engine.errors import EngineError
 from engine.sweep_files import is_sweep_entry, read_sweep_entry
-from webapp.json_files import UnreadableFile, json_entries
+from webapp.files.json_files import UnreadableFile, json_entries
 
 MOST_ROWS = 100_000
 MOST_COLUMNS = 100

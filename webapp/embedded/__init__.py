@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from webapp import processes
-from webapp.embedded_place import EmbeddedError, Place
-from webapp.embedded_servers import (
+from webapp.embedded.place import EmbeddedError, Place
+from webapp.embedded.servers import (
     HOST,
     NAME,
     PortTaken,

@@ -25,7 +25,7 @@ from engine.statistics.bootstrap import Estimate
 from engine.statistics.importance import ParameterImportance
 from engine.statistics.refine import Refinement
 from engine.statistics.search import RandomSearchCurve, SampleSizeStudy
-from webapp.insides import BoolArray
+from webapp.pages.insides import BoolArray
 
 MOST = 256  # results kept; each is small
 STUDY_REPEATS = 50

@@ -12,9 +12,9 @@ from engine.spaces import AnyNetSpace, RegNetSpace
 from engine.statistics import edf_band, what_if
 from engine.statistics.refine import WhatIf
 from webapp import plots
-from webapp.figures import Figure, LegendEntry, Table, text_columns
-from webapp.findings import Shown, quantile_rows
-from webapp.insides import BoolArray, inside
+from webapp.pages.figures import Figure, LegendEntry, Table, text_columns
+from webapp.pages.findings import Shown, quantile_rows
+from webapp.pages.insides import BoolArray, inside
 from webapp.queries import SAMPLE_ID, drawn_designs
 from webapp.wording import NBSP, counted, fixed, p_text, signed
 

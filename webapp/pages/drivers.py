@@ -9,9 +9,9 @@ import numpy as np
 from engine.statistics import holm, rank_correlation
 from engine.statistics.correlation import Correlation
 from engine.statistics.importance import Importance
-from webapp import remembered
-from webapp.figures import Table, text_columns
-from webapp.findings import Shown
+from webapp.pages import remembered
+from webapp.pages.figures import Table, text_columns
+from webapp.pages.findings import Shown
 from webapp.wording import counted, fixed, joined, p_value, percent, signed
 
 FEWEST = 8  # samples for which a best quarter of two exists

@@ -12,8 +12,8 @@ import numpy as np
 from django.db.models import Model
 
 from engine.population import FloatArray, Population
-from webapp.findings import Shown
 from webapp.models import ImportedPopulation, Regime, Space, Team
+from webapp.pages.findings import Shown
 from webapp.queries import TrainedPopulation
 
 SCHEMA = 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from engine.spaces import space_from_json
 from webapp.models import Regime, Space, Team
-from webapp.previews import exact_size
+from webapp.pages.previews import exact_size
 from webapp.queries import Outline, PopulationSummary, SpaceLine, population_outlines, space_lines, team_regimes
 
 SHOWN_SHARE = 0.9  # of the errors above which a curve may run out of its small picture

@@ -10,10 +10,11 @@ import numpy as np
 
 from engine.statistics import holm
 from engine.statistics.comparisons import ks_test
-from webapp import evidence_plots, remembered
-from webapp.evidence_plots import Line
-from webapp.figures import Figure, Table, text_columns
-from webapp.findings import Shown
+from webapp.pages import remembered
+from webapp.pages.figures import Figure, Table, text_columns
+from webapp.pages.findings import Shown
+from webapp.plots import evidence as evidence_plots
+from webapp.plots.evidence import Line
 from webapp.queries import COMPLEXITIES
 from webapp.wording import NBSP, counted, fixed, joined, p_text, significant
 

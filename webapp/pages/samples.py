@@ -12,8 +12,8 @@ from engine.designs import AnyNetDesign, Design, RegNetDesign
 from engine.errors import InvalidDesign
 from engine.linear_fit import LinearFit, fit_error, fit_quantized_linear
 from webapp import plots
-from webapp.figures import Figure, LegendEntry, Table, text_columns
 from webapp.models import Epoch, Run, Sample
+from webapp.pages.figures import Figure, LegendEntry, Table, text_columns
 from webapp.queries import COMPLEXITIES, TrainedPopulation
 from webapp.wording import NBSP, compact, counted, fixed, joined
 

@@ -10,10 +10,10 @@ import numpy as np
 from engine.space_checks import RULES
 from engine.spaces import AnyNetSpace, RegNetSpace
 from engine.statistics.refine import Refinement
-from webapp import remembered
-from webapp.findings import Shown
-from webapp.insides import BoolArray, inside
-from webapp.narrowing import narrowed, restriction
+from webapp.pages import remembered
+from webapp.pages.findings import Shown
+from webapp.pages.insides import BoolArray, inside
+from webapp.pages.narrowing import narrowed, restriction
 from webapp.space_words import RULE_WORDS
 from webapp.wording import NBSP, compact, p_text, signed
 

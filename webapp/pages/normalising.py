@@ -10,8 +10,8 @@ from engine.errors import InvalidPopulation
 from engine.statistics import common_limits, compare_normalised, normalised_edf
 from engine.statistics.edf import NormalisedEdf
 from webapp import plots
-from webapp.figures import Figure, LegendEntry, Table, text_columns
-from webapp.findings import QUANTILES, Shown
+from webapp.pages.figures import Figure, LegendEntry, Table, text_columns
+from webapp.pages.findings import QUANTILES, Shown
 from webapp.wording import NBSP, fixed, joined, percent, signed, significant
 
 BINS = 10

@@ -20,9 +20,9 @@ from engine.regimes import Regime as EngineRegime
 from engine.sampling import Draw, Window, draw_designs
 from engine.spaces import AnyNetSpace, RegNetSpace, space_from_json
 from webapp import plots
-from webapp.figures import Figure, Table, text_columns
+from webapp.pages.figures import Figure, Table, text_columns
+from webapp.pages.samples import per_block
 from webapp.plots import FloatArray
-from webapp.samples import per_block
 from webapp.wording import percent, significant
 
 SEED = 0

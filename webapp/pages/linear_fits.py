@@ -13,10 +13,10 @@ from engine.linear_fit import fit_quantized_linear
 from engine.population import FloatArray
 from engine.statistics import rank_correlation
 from webapp import plots
-from webapp.drivers import correlation_words
-from webapp.figures import Figure
-from webapp.findings import Shown, quarter_table
 from webapp.models import Family
+from webapp.pages.drivers import correlation_words
+from webapp.pages.figures import Figure
+from webapp.pages.findings import Shown, quarter_table
 from webapp.queries import SAMPLE_ID, load_designs, stored_designs
 
 MOST_FITTED = 200  # a fit takes about a millisecond, and 200 show whether e_fit goes with the error

@@ -14,16 +14,16 @@ from engine.statistics import empirical_bootstrap, holm
 from engine.statistics.bootstrap import Estimate
 from engine.statistics.comparisons import Comparison
 from webapp import plots
-from webapp.estimates import compared, estimated_mean
-from webapp.figures import Figure, Table, text_columns
-from webapp.findings import Shown, quarter_table
 from webapp.forms.filters import in_counts
-from webapp.linear_fits import COLUMN as FIT_COLUMN
-from webapp.linear_fits import fit_figure, fits
 from webapp.models import Sample
-from webapp.narrowing import restriction
+from webapp.pages.estimates import compared, estimated_mean
+from webapp.pages.figures import Figure, Table, text_columns
+from webapp.pages.findings import Shown, quarter_table
+from webapp.pages.linear_fits import COLUMN as FIT_COLUMN
+from webapp.pages.linear_fits import fit_figure, fits
+from webapp.pages.narrowing import restriction
+from webapp.pages.samples import per_block
 from webapp.queries import COMPLEXITIES, SAMPLE_ID, load_designs
-from webapp.samples import per_block
 from webapp.wording import NBSP, compact, counted, fixed, p_text, p_value, signed, significant
 
 BEST_SHOWN = 10
