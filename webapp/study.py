@@ -62,7 +62,7 @@ class Outcome:
 
 def ensure_account() -> tuple[User, Team]:
     """The one person and team of a fresh installation; the account has no password until one is set."""
-    user = User.objects.filter(email=EMAIL).first() or services.create_user(email=EMAIL, name="You", is_admin=True)
+    user = User.objects.filter(email=EMAIL).first() or services.create_user(email=EMAIL, name="Demo", is_admin=True)
     team = user.teams.order_by("pk").first() or services.create_team(name=TEAM, owner=user)
     return user, team
 
