@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import warnings
 from datetime import timedelta
 from pathlib import Path
 
@@ -188,6 +189,7 @@ STATIC_ROOT = VAR / "static"
 STATICFILES_DIRS = [("vendor/bokeh", Path(bokeh.__file__).parent / "server" / "static" / "js")]
 # The plain storage: files are served from where they lie, so that nothing has to be collected before a start.
 WHITENOISE_USE_FINDERS = True
+warnings.filterwarnings("ignore", message="No directory at")  # STATIC_ROOT, which is therefore never made
 WHITENOISE_MAX_AGE = 0 if DEBUG else 3600
 
 # EMAIL_BACKEND, EMAIL_HOST and so on, from one address.
