@@ -14,8 +14,8 @@ from webapp.api.schemas import AnalysisOut, AnalysisQuery, PopulationOut, Popula
 from webapp.api.tokens import READER
 from webapp.forms.analyses import Selection, read_selection
 from webapp.pages.analyses import Pair, compare_pairs
-from webapp.pages.estimates import estimated_mean
 from webapp.pages.findings import Shown
+from webapp.pages.remembered import estimated_mean
 from webapp.plots import FloatArray
 
 router = Router(tags=["populations and analyses"])

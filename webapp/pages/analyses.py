@@ -16,12 +16,12 @@ from engine.statistics.comparisons import Comparison
 from webapp import plots
 from webapp.forms.filters import in_counts
 from webapp.models import Sample
-from webapp.pages.estimates import compared, estimated_mean
 from webapp.pages.figures import Figure, Table, text_columns
 from webapp.pages.findings import Shown, quarter_table
 from webapp.pages.linear_fits import COLUMN as FIT_COLUMN
 from webapp.pages.linear_fits import fit_figure, fits
 from webapp.pages.narrowing import restriction
+from webapp.pages.remembered import compared, estimated_mean
 from webapp.pages.samples import per_block
 from webapp.queries import COMPLEXITIES, SAMPLE_ID, load_designs
 from webapp.wording import NBSP, compact, counted, fixed, p_text, p_value, signed, significant

@@ -16,8 +16,8 @@ from engine.statistics.edf import EdfBand, ErrorEdf
 from engine.statistics.sequential import anytime_median
 from webapp import plots
 from webapp.models import ImportedPopulation, Regime, Space
-from webapp.pages.estimates import estimated_mean
 from webapp.pages.figures import Figure, LegendEntry, Table, text_columns
+from webapp.pages.remembered import estimated_mean
 from webapp.queries import COMPLEXITIES, ErrorChoice, TrainedPopulation
 from webapp.wording import NBSP, fixed, percent, significant
 

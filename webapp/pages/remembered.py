@@ -15,13 +15,16 @@ import numpy as np
 
 from engine.population import FloatArray, Population
 from engine.statistics import (
+    compare_errors,
     expected_best,
+    mean_error,
     parameter_importance,
     random_search_curve,
     sample_size_study,
     suggest_refinements,
 )
 from engine.statistics.bootstrap import Estimate
+from engine.statistics.comparisons import Comparison
 from engine.statistics.importance import ParameterImportance
 from engine.statistics.refine import Refinement
 from engine.statistics.search import RandomSearchCurve, SampleSizeStudy
@@ -60,6 +63,16 @@ def _digest(what: str, *arrays: Any) -> bytes:
 
 def _of_columns(what: str, population: Population, names: Sequence[str]) -> bytes:
     return _digest(f"{what} {list(names)}", population.errors, *(population[name] for name in names))
+
+
+def estimated_mean(errors: FloatArray) -> Estimate:
+    """`engine.statistics.mean_error`."""
+    return _remember(_digest("mean", errors), lambda: mean_error(errors))
+
+
+def compared(errors_a: FloatArray, errors_b: FloatArray) -> Comparison:
+    """`engine.statistics.compare_errors`."""
+    return _remember(_digest("compared", errors_a, errors_b), lambda: compare_errors(errors_a, errors_b))
 
 
 def sample_sizes(errors: FloatArray) -> SampleSizeStudy:

@@ -17,7 +17,7 @@ from engine.statistics.bootstrap import Estimate
 from webapp import plots, queries, services
 from webapp.access import TeamRequest, team_action, team_page
 from webapp.models import Regime, SampleBatch, Space
-from webapp.pages.estimates import estimated_mean
+from webapp.pages.remembered import estimated_mean
 from webapp.plots import FloatArray
 from webapp.queries import BatchProgress, FailureGroup
 from webapp.views.results import latest_results
