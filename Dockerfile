@@ -5,6 +5,10 @@ FROM python:3.11-slim-bookworm
 ARG PIP_EXTRA_INDEX_URL=""
 ENV PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 
+# Slots train faster with an allocator that keeps its memory; workers find it by themselves.
+RUN apt-get update && apt-get install --yes --no-install-recommends libtcmalloc-minimal4 \
+    && rm -rf /var/lib/apt/lists/*
+
 RUN useradd --system --uid 10001 --create-home netspace \
     && install -d -o netspace -g netspace /var/lib/netspace
 WORKDIR /app

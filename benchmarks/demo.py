@@ -28,18 +28,29 @@ SELECT count(*), count(DISTINCT worker_id), sum(train_seconds),
 FROM webapp_run run JOIN webapp_samplebatch batch ON batch.id = run.batch_id WHERE run.state = 'done'
 """
 
+# Claim, network, record and whatever lies between one run of a slot and its next, beside the epochs themselves.
+BESIDE_EPOCHS = """
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY beside), max(beside) FROM (
+    SELECT extract(epoch FROM ended_at - lag(ended_at) OVER (PARTITION BY worker_id ORDER BY ended_at))
+           - (SELECT sum(seconds) FROM webapp_epoch WHERE run_id = run.id) AS beside
+    FROM webapp_run run WHERE state = 'done'
+) AS runs
+"""
+
 
 def main(size: int = 16) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "var"
         seconds = _run_demo(folder, size)
         largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        runs, slots, trained, span, busy_span, train_rate, test_rate, median_run, peak = _figures(folder)
+        runs, slots, trained, span, busy_span, train_rate, test_rate, median_run, peak = _figures(folder, FIGURES)
+        beside, most_beside = _figures(folder, BESIDE_EPOCHS)
     print(f"the whole demo, start to clean end: {seconds:.0f} s; the study of 2 x {size}: {span:.0f} s")
     print(f"{runs} runs on {slots} slots; median run {median_run:.1f} s")
     print(f"images/s of a slot, median: training {train_rate:,.0f}, evaluation {test_rate:,.0f}")
     print(f"largest process {largest:,.0f} MiB, of a training slot {peak / 2**20:,.0f} MiB")
     of_study, of_work = (1 - float(trained) / (slots * float(seconds)) for seconds in (span, busy_span))
+    print(f"a run beside its epochs: median {1000 * beside:.0f} ms, at most {1000 * most_beside:.0f} ms")
     print(f"slots' time outside training: {of_study:.1%} of the study, {of_work:.1%} from first claim to last result")
 
 
@@ -57,13 +68,13 @@ def _run_demo(folder: Path, size: int) -> float:
     return time.perf_counter() - started
 
 
-def _figures(folder: Path) -> tuple[float, ...]:
+def _figures(folder: Path, query: str) -> tuple[float, ...]:
     services = embedded.Services()
     running = services.start(folder)
     try:
         connection = psycopg2.connect(running.database_url)
         with connection, connection.cursor() as cursor:
-            cursor.execute(FIGURES)
+            cursor.execute(query)
             row = cursor.fetchone()
         connection.close()
     finally:

@@ -1,45 +1,82 @@
 """Images per second of our training loop against the usual one (Dataset, transforms, DataLoader), on the CPU.
 
-Each measurement runs in processes of its own, because thread counts and the allocator are settled when one starts.
+All rows are the whole machine's, that is of all processes of a row together. Each measurement runs in processes of its
+own, because thread counts and the allocator are settled when one starts.
 """
 
 from __future__ import annotations
 
-import contextlib
+import json
 import os
 import subprocess
 import sys
 import time
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from tasks.slot_plans import KEEP_MEMORY, ONE_THREAD, allocator, count_cores
+
 SECONDS = 6.0
-SIDE, TRAIN_IMAGES, MINIBATCH_SIZE = 14, 3000, 64
-# The allocator keeps what it freed instead of giving it back to the system after each step.
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "MALLOC_TRIM_THRESHOLD_": "1073741824", "MALLOC_MMAP_THRESHOLD_": "1073741824"}
+TRAIN_IMAGES, TEST_IMAGES = 3000, 2000
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is trained: square images of so many pixels, in minibatches, augmented, in a precision."""
+
+    side: int
+    minibatch_size: int
+    augmentation: str
+    precision: str = "float32"
+
+
+SETTINGS = {
+    "28 px, minibatch 128, crop and flip": Work(28, 128, "crop_flip"),
+    "14 px, minibatch 64, no augmentation (the demo's regime)": Work(14, 64, "none"),
+}
 
 
 def main() -> None:
-    print(f"{TRAIN_IMAGES:,} images of {SIDE} x {SIDE} px, minibatch {MINIBATCH_SIZE}, a RegNet of 0.71 MF; training")
-    usual = measure("usual", processes=1, environment={})
-    rows = [
-        (f"usual loop, 1 process, {os.cpu_count()} threads (the default)", usual),
-        ("our loop, 1 process, 1 thread", measure("ours", processes=1, environment=ONE_THREAD)),
-        ("our loop, 2 processes, 1 thread each", measure("ours", processes=2, environment=ONE_THREAD)),
-    ]
-    print(f"{'':48}{'images/s':>10}{'ratio':>8}")
-    for name, rate in rows:
-        print(f"{name:48}{rate:10,.0f}{rate / usual:8.2f}")
+    slots = count_cores()
+    plain = {"MALLOC_ARENA_MAX": ""}
+    for title, work in SETTINGS.items():
+        low_precision = Work(work.side, work.minibatch_size, work.augmentation, "bfloat16")
+        print(f"\n{title}; a RegNet of 0.71 MF at 14 px, {TRAIN_IMAGES:,} images")
+        print(f"{'':66}{'images/s':>10}{'ratio':>7}{'tested/s':>11}{'ratio':>7}")
+        usual = measure("usual", work, 1, {})
+        row(f"usual loop, 1 process, {slots} threads (the default)", usual, usual)
+        row(f"usual loop, {slots} processes of 1 thread", measure("usual", work, slots, ONE_THREAD), usual)
+        row("ours, 1 process of 1 thread", measure("ours", work, 1, ONE_THREAD | KEEP_MEMORY), usual)
+        row(f"ours, {slots} of 1 thread, allocator as it is", measure("ours", work, slots, ONE_THREAD | plain), usual)
+        ours = measure("ours", work, slots, ONE_THREAD | KEEP_MEMORY)
+        row(f"ours, {slots} of 1 thread, glibc told to keep memory", ours, usual)
+        fastest = ONE_THREAD | allocator()
+        if "LD_PRELOAD" in fastest:
+            row(f"ours, {slots} of 1 thread, {fastest['LD_PRELOAD']}", measure("ours", work, slots, fastest), usual)
+        row("  + bfloat16", measure("ours", low_precision, slots, fastest), usual)
+        bare = measure("bare", work, slots, ONE_THREAD | KEEP_MEMORY)
+        row("  only forward, backward and step, glibc told to keep memory", bare, usual)
+        print(f"our loop beside forward, backward and step: {1 - ours['train'] / bare['train']:.1%} of the time")
+        trap = measure("ours", work, slots, KEEP_MEMORY | dict.fromkeys(ONE_THREAD, "2"))
+        row(f"the trap: ours, {slots} processes of 2 threads", trap, usual)
 
 
-def measure(loop: str, *, processes: int, environment: dict[str, str]) -> float:
-    """Images per second of all processes together."""
-    inherited = {name: value for name, value in os.environ.items() if name not in ONE_THREAD}
-    command = [sys.executable, "-m", "benchmarks.training", loop]
+def row(name: str, rates: dict[str, float], usual: dict[str, float]) -> None:
+    trained, tested = rates["train"], rates["test"]
+    words = f"{tested:11,.0f}{tested / usual['test']:7.2f}" if tested else ""
+    print(f"{name:66}{trained:10,.0f}{trained / usual['train']:7.2f}{words}", flush=True)
+
+
+def measure(loop: str, work: Work, processes: int, environment: dict[str, str]) -> dict[str, float]:
+    """Images per second, trained and tested, of all processes together."""
+    inherited = {name: value for name, value in os.environ.items() if name not in {*ONE_THREAD, *allocator()}}
+    command = [sys.executable, "-m", "benchmarks.training", loop, json.dumps(asdict(work))]
     running = [
         subprocess.Popen(command, env=inherited | environment, stdout=subprocess.PIPE, text=True)
         for _ in range(processes)
     ]
-    return sum(float(process.communicate()[0]) for process in running)
+    rates = [json.loads(process.communicate()[0]) for process in running]
+    return {name: sum(rate[name] for rate in rates) for name in ("train", "test")}
 
 
 def some_design() -> Any:
@@ -56,49 +93,72 @@ def some_design() -> Any:
     )
 
 
-def some_pictures() -> tuple[Any, Any]:
+def some_pictures(work: Work, count: int) -> tuple[Any, Any]:
     """Noise as bytes, shape (n, side, side), and labels: how fast a loop runs does not depend on what it sees."""
     import numpy as np
 
     random = np.random.default_rng(0)
-    pictures = random.integers(0, 256, (TRAIN_IMAGES, SIDE, SIDE), dtype=np.uint8)
-    return pictures, random.integers(0, 10, TRAIN_IMAGES)
+    return random.integers(0, 256, (count, work.side, work.side), dtype=np.uint8), random.integers(0, 10, count)
 
 
-def run_ours() -> float:
-    """Whole epochs of `train_network` for a few seconds, after one to warm up."""
+def run_ours(work: Work) -> dict[str, float]:
+    """`train_network` for a few seconds, after a short one to warm up."""
     import numpy as np
 
     from engine.datasets import Images
     from engine.regimes import Recipe
-    from engine.training import EpochResult, ResidentData, train_network
+    from engine.training import ResidentData, train_network
 
-    pictures, labels = some_pictures()
-    images = ((pictures[:, None] - 127.5) / 73.9).astype(np.float32)
+    train, test = some_pictures(work, TRAIN_IMAGES), some_pictures(work, TEST_IMAGES)
     data = ResidentData.load(
         Images(
-            train_images_NCHW=images,
-            train_labels_N=labels,
-            test_images_NCHW=images[:1],
-            test_labels_N=labels[:1],
+            train_images_NCHW=((train[0][:, None] - 127.5) / 73.9).astype(np.float32),
+            train_labels_N=train[1],
+            test_images_NCHW=((test[0][:, None] - 127.5) / 73.9).astype(np.float32),
+            test_labels_N=test[1],
             num_classes=10,
         )
     )
-    ends: list[float] = []
+    result, epochs = None, 1
+    while result is None or result.seconds < SECONDS / 2:
+        if result is not None:
+            epochs = max(1, round(SECONDS * epochs / result.seconds))
+        recipe = Recipe(
+            epochs=epochs,
+            minibatch_size=work.minibatch_size,
+            learning_rate=0.05,
+            augmentation=work.augmentation,
+            precision=work.precision,
+        )
+        result = train_network(design=some_design(), recipe=recipe, data=data, seed=0, time_limit=10 * SECONDS)
+    return {"train": result.train_images_per_second, "test": result.test_images_per_second}
 
-    def stop_when_measured(epoch: EpochResult) -> None:
-        ends.append(time.perf_counter())
-        if ends[-1] - ends[0] > SECONDS:
-            raise StopIteration
 
-    recipe = Recipe(epochs=10_000, minibatch_size=MINIBATCH_SIZE, learning_rate=0.05)
-    with contextlib.suppress(StopIteration):
-        train_network(design=some_design(), recipe=recipe, data=data, seed=0, on_epoch=stop_when_measured)
-    per_epoch = TRAIN_IMAGES // MINIBATCH_SIZE * MINIBATCH_SIZE
-    return per_epoch * (len(ends) - 1) / (ends[-1] - ends[0])
+def run_bare(work: Work) -> dict[str, float]:
+    """Only what can't be left out, on one minibatch that is always the same."""
+    import torch
+    from torch.nn import functional as F
+
+    from engine.networks import build_network
+
+    network = build_network(some_design(), in_channels=1, num_classes=10).train()
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-5, fused=True)
+    images = torch.randn(work.minibatch_size, work.side, work.side, 1).permute(0, 3, 1, 2)
+    labels = torch.randint(10, (work.minibatch_size,))
+    steps, started = 0, 0.0
+    while not started or time.perf_counter() - started < SECONDS:
+        for _ in range(20):
+            loss = F.cross_entropy(network(images), labels)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+        steps += 20 if started else 0
+        started = started or time.perf_counter()
+    return {"train": steps * work.minibatch_size / (time.perf_counter() - started), "test": 0.0}
 
 
-def run_usual() -> float:
+def run_usual(work: Work) -> dict[str, float]:
     """The loop of most tutorials: one image at a time through transforms, collected by a DataLoader."""
     import torch
     from PIL import Image
@@ -108,10 +168,13 @@ def run_usual() -> float:
 
     from engine.networks import build_network
 
+    standard = [transforms.ToTensor(), transforms.Normalize((0.5,), (0.29,))]
+    augmentation = [transforms.RandomCrop(work.side, padding=work.side // 8), transforms.RandomHorizontalFlip()]
+
     class Pictures(Dataset[Any]):
-        def __init__(self) -> None:
-            self.pictures, self.labels = some_pictures()
-            self.transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.29,))])
+        def __init__(self, count: int, steps: list[Any]) -> None:
+            self.pictures, self.labels = some_pictures(work, count)
+            self.transform = transforms.Compose(steps)
 
         def __len__(self) -> int:
             return len(self.labels)
@@ -119,27 +182,39 @@ def run_usual() -> float:
         def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
             return self.transform(Image.fromarray(self.pictures[index])), int(self.labels[index])
 
-    network = build_network(some_design(), in_channels=1, num_classes=10).train()
+    network = build_network(some_design(), in_channels=1, num_classes=10)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-5)
-    loader = DataLoader(Pictures(), batch_size=MINIBATCH_SIZE, shuffle=True, drop_last=True)
-    images_seen, started = 0, 0.0
-    for epoch in range(10_000):
-        if epoch == 1:
-            images_seen, started = 0, time.perf_counter()
-        for images, labels in loader:
+    train = Pictures(TRAIN_IMAGES, (augmentation if work.augmentation != "none" else []) + standard)
+    train_loader = DataLoader(train, batch_size=work.minibatch_size, shuffle=True, drop_last=True)
+    test_loader = DataLoader(Pictures(TEST_IMAGES, standard), batch_size=work.minibatch_size)
+    seen, seconds = {"train": 0, "test": 0}, {"train": 0.0, "test": 0.0}
+    for epoch in range(1000):
+        started = time.perf_counter()
+        network.train()
+        for images, labels in train_loader:
             optimizer.zero_grad()
             loss = F.cross_entropy(network(images), labels)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             loss.item()
-            images_seen += len(labels)
-        if epoch and time.perf_counter() - started > SECONDS:
+        trained = time.perf_counter()
+        network.eval()
+        with torch.no_grad():
+            wrong = sum(int((network(images).argmax(1) != labels).sum()) for images, labels in test_loader)
+        assert wrong
+        if epoch:  # the first is to warm up
+            seen["train"] += len(train_loader) * work.minibatch_size
+            seen["test"] += TEST_IMAGES
+            seconds["train"] += trained - started
+            seconds["test"] += time.perf_counter() - trained
+        if sum(seconds.values()) > SECONDS:
             break
-    return images_seen / (time.perf_counter() - started)
+    return {name: seen[name] / seconds[name] for name in seen}
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        print(run_ours() if sys.argv[1] == "ours" else run_usual())
+        runs = {"ours": run_ours, "usual": run_usual, "bare": run_bare}
+        print(json.dumps(runs[sys.argv[1]](Work(**json.loads(sys.argv[2])))))
     else:
         main()

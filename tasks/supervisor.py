@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,15 +16,15 @@ import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import close_old_connections, connection
 
 from tasks.celery import DEFAULT_QUEUE, TRAINING_QUEUE
-from tasks.processes import DATABASE_AWAY, HOUSEKEEPING, ROLE, SLOT
+from tasks.processes import DATABASE_AWAY, HOUSEKEEPING, ROLE
 from tasks.publish import MOST_PERMITS, publish_draw, top_up_permits
+from tasks.slot_plans import ONE_THREAD, SlotPlan
 from webapp import services
 
 logger = logging.getLogger(__name__)
@@ -33,99 +32,6 @@ logger = logging.getLogger(__name__)
 TICK_SECONDS = 0.5
 GRACE_SECONDS = 30.0
 LONGEST_RESTART_WAIT = 30.0
-
-# One thread a slot: two threads in each of two processes on two cores train 25 to 40 times slower than one.
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-# glibc otherwise returns the memory of every step to the system and faults it in again; one arena, because the
-# training thread is not the main one. 32 MiB is the largest threshold that glibc accepts.
-KEEP_MEMORY = {
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": "33554432",
-    "MALLOC_TRIM_THRESHOLD_": "17179869184",
-}
-
-
-@dataclass(frozen=True)
-class SlotPlan:
-    """One training slot: its number on this machine, its device, and how many slots share that device."""
-
-    number: int
-    device: str
-    device_slots: int
-
-    def environment(self) -> dict[str, str]:
-        """What a slot's process sees; its GPU is always cuda:0 there, since it sees no other."""
-        on_gpu = self.device.startswith("cuda:")
-        return {
-            **ONE_THREAD,
-            **KEEP_MEMORY,
-            ROLE: SLOT,
-            "NETSPACE_SLOT": str(self.number),
-            "NETSPACE_DEVICE": "cuda:0" if on_gpu else "cpu",
-            "NETSPACE_DEVICE_NAME": self.device,
-            "NETSPACE_DEVICE_SLOTS": str(self.device_slots),
-            "CUDA_VISIBLE_DEVICES": self.device.removeprefix("cuda:") if on_gpu else "",
-        }
-
-
-def count_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def count_gpus() -> int:
-    """The GPUs that torch can use, asked in a process of its own; none where no driver is there to ask."""
-    if shutil.which("nvidia-smi") is None and not Path("/dev/nvidia0").exists():
-        return 0
-    answer = subprocess.run(
-        [sys.executable, "-c", "import torch; print(torch.cuda.device_count())"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    return int(answer.stdout) if answer.returncode == 0 else 0
-
-
-def plan_slots(*, devices: str = "auto", slots_per_device: int | None = None) -> list[SlotPlan]:
-    """The slots of this machine.
-
-    Parameters
-    ----------
-    devices : str
-        "auto" (every GPU, or the CPU where there is none), "cpu", or a list such as "cuda:0,cuda:1".
-    slots_per_device : int, optional
-        By default one a GPU, and one a core on the CPU.
-
-    Raises
-    ------
-    ValueError
-        An unknown device, a GPU that is not there, or more CPU slots than cores.
-    """
-    cores = count_cores()
-    if devices == "auto":
-        names = [f"cuda:{k}" for k in range(count_gpus())] or ["cpu"]
-    else:
-        names = [name.strip() for name in devices.split(",") if name.strip()]
-        _check_devices(names)
-    if slots_per_device is not None and slots_per_device < 1:
-        raise ValueError(f"slots-per-device must be at least 1, got {slots_per_device}.")
-    if names == ["cpu"] and slots_per_device is not None and slots_per_device > cores:
-        raise ValueError(f"slots-per-device must be at most the {cores} cores for the CPU, got {slots_per_device}.")
-    per_device = slots_per_device or (cores if names == ["cpu"] else 1)
-    pairs = [(name, per_device) for name in names for _ in range(per_device)]
-    return [SlotPlan(number, name, shared) for number, (name, shared) in enumerate(pairs)]
-
-
-def _check_devices(names: Sequence[str]) -> None:
-    gpus = count_gpus() if any(name.startswith("cuda:") for name in names) else 0
-    for name in names:
-        index = name.removeprefix("cuda:")
-        if name != "cpu" and not (name.startswith("cuda:") and index.isdecimal() and int(index) < gpus):
-            raise ValueError(f"devices must be auto, cpu or cuda:<index> of {gpus} GPUs found, got {name}.")
-    if not names or len(set(names)) < len(names) or ("cpu" in names and len(names) > 1):
-        raise ValueError(
-            f"devices must be the CPU alone or a list of different GPUs, got {', '.join(names) or 'none'}."
-        )
 
 
 @dataclass
@@ -244,7 +150,7 @@ def stop_all(children: Iterable[Child]) -> None:
 
 
 def do_upkeep(dead: Iterable[UUID] = ()) -> None:
-    """Reap, pump and wake draws; what can't be done now is left for the next time.
+    """Reap, pump, wake draws and tell of batches that have ended; what can't be done now is left for the next time.
 
     ``dead`` are slots of this machine whose process has just died: their runs go back without waiting for the lease.
     """
@@ -257,6 +163,7 @@ def do_upkeep(dead: Iterable[UUID] = ()) -> None:
         if lost:
             logger.warning("%d pieces of work were lost by their workers and went back to the queue.", lost)
         _wake_workers()
+        services.tell_of_batches()
     except DATABASE_AWAY as error:
         connection.close()
         logger.warning("The database is away (%s); the upkeep waits.", str(error).strip())

@@ -32,6 +32,7 @@ T = TypeVar("T")
 
 RESIDENT_DATA_SETS = 2
 RETRY_WRITE_SECONDS = 1.0
+NICENESS = 5  # where all share one machine, pages answer first; alone on it a slot loses nothing
 
 _slot: Slot | None = None
 _resident: OrderedDict[tuple[Any, ...], ResidentData] = OrderedDict()
@@ -217,6 +218,7 @@ def run_slot() -> None:
 def _on_start(**_: Any) -> None:
     if has_role(SLOT):
         end_with_supervisor()
+        os.nice(NICENESS)  # of this thread, and so of all that it starts
         start_thread(run_slot, name="poll")
 
 

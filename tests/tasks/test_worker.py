@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.training import NICENESS
 from tests.tasks import fleet
 from tests.tasks.studies import Study, count, epochs_of, run_of
 from webapp import queries, services
@@ -55,6 +56,8 @@ def test_a_slot_killed_in_the_middle_is_replaced_and_its_run_is_done(tmp_path: P
     with fleet.worker(log):
         fleet.wait_for(lambda: Run.objects.filter(state=RunState.RUNNING, epochs__isnull=False).exists(), log=log)
         killed = slot_pid()
+        nicer_than_pages = min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
+        assert os.getpriority(os.PRIO_PROCESS, killed) == nicer_than_pages
         os.kill(killed, signal.SIGKILL)
         fleet.wait_for(lambda: count(RunState.DONE) == 2, log=log)
         assert slot_pid() != killed

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from tasks.supervisor import Supervisor, plan_slots
+from tasks.slot_plans import plan_slots
+from tasks.supervisor import Supervisor
 
 
 class Command(BaseCommand):

@@ -1,0 +1,114 @@
+"""Twenty people with the page of a batch open while it trains: how fast its live part answers, what training loses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.request import Request, urlopen
+
+import numpy as np
+
+from benchmarks.pages import _server as web_server
+from benchmarks.services import app_on_own_services
+
+PEOPLE = 20
+SECONDS = 30.0
+INTERVAL = 2.0  # as in templates/batches/progress.html
+
+
+def main() -> None:
+    with app_on_own_services():
+        from django.test import Client
+
+        from tests.webapp import rows
+
+        team, user = rows.a_team()
+        space = rows.a_space(team, user, preset="AnyNetX-A-small")
+        batch = rows.a_batch(space, _regime(team, user), user, size=200)
+        client = Client()
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        cookie = f"sessionid={client.cookies['sessionid'].value}"
+        with web_server() as address, _worker():
+            _wait_for_training()
+            alone = _epochs_per_second()
+            waits: list[float] = []
+            with _people(f"{address}/batches/{batch.pk}/progress/", cookie, waits):
+                watched = _epochs_per_second()
+    p50, p99 = np.percentile(waits, [50, 99]) * 1000
+    print(f"{PEOPLE} people, each asking every {INTERVAL:g} s: {len(waits)} answers in {SECONDS:.0f} s, "
+          f"median {p50:.0f} ms, p99 {p99:.0f} ms")  # fmt: skip
+    print(
+        f"epochs trained per second: {alone:.1f} with nobody looking, {watched:.1f} beside them ({watched / alone:.2f})"
+    )
+
+
+def _regime(team: object, user: object) -> object:
+    from engine.regimes import Regime, regime_presets
+    from webapp import services
+
+    definition = regime_presets()["Digits on CPU"].to_json()
+    return services.create_regime(team=team, name="digits", regime=Regime.from_json(definition), actor=user)
+
+
+@contextmanager
+def _worker() -> Iterator[None]:
+    process = subprocess.Popen([sys.executable, "manage.py", "worker"], stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _epochs() -> int:
+    from webapp.models import Epoch
+
+    return Epoch.objects.count()
+
+
+def _wait_for_training() -> None:
+    deadline = time.monotonic() + 120
+    while _epochs() < 4:
+        if time.monotonic() > deadline:
+            raise TimeoutError("nothing was trained within two minutes")
+        time.sleep(0.2)
+
+
+def _epochs_per_second() -> float:
+    before, started = _epochs(), time.monotonic()
+    time.sleep(SECONDS)
+    return (_epochs() - before) / (time.monotonic() - started)
+
+
+@contextmanager
+def _people(address: str, cookie: str, waits: list[float]) -> Iterator[None]:
+    """Threads that ask for the live part of the page, evenly spread over the interval; their waits in seconds."""
+    ended = threading.Event()
+
+    def look(delay: float) -> None:
+        ended.wait(delay)
+        while not ended.is_set():
+            started = time.perf_counter()
+            with urlopen(Request(address, headers={"Cookie": cookie}), timeout=30) as answer:  # noqa: S310
+                assert answer.status == 200
+                answer.read()
+            waits.append(time.perf_counter() - started)
+            ended.wait(max(0.0, INTERVAL - waits[-1]))
+
+    people = [threading.Thread(target=look, args=(INTERVAL * number / PEOPLE,)) for number in range(PEOPLE)]
+    for person in people:
+        person.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        for person in people:
+            person.join()
+
+
+if __name__ == "__main__":
+    main()
