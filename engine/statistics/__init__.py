@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.statistics.bootstrap import empirical_bootstrap, mean_error, median_error
+from engine.statistics.bootstrap import empirical_bootstrap, mean_error
 from engine.statistics.comparisons import compare_errors, holm, ks_test
 from engine.statistics.correlation import cost_correlation, rank_correlation
 from engine.statistics.edf import (
@@ -13,10 +13,12 @@ from engine.statistics.edf import (
     edf_band,
     error_edf,
     failure_bounds,
+    normalised_band,
     normalised_edf,
 )
 from engine.statistics.fronts import best_designs, error_cost_front
 from engine.statistics.importance import parameter_importance
+from engine.statistics.intervals import ks_interval, median_difference, median_error, quantile_interval
 from engine.statistics.refine import suggest_refinements, what_if
 from engine.statistics.reweight import Source, reweight
 from engine.statistics.search import expected_best, random_search_curve, sample_size_study
@@ -49,11 +51,15 @@ __all__ = [
     "expected_best",
     "failure_bounds",
     "holm",
+    "ks_interval",
     "ks_test",
     "mean_error",
+    "median_difference",
     "median_error",
+    "normalised_band",
     "normalised_edf",
     "parameter_importance",
+    "quantile_interval",
     "random_search_curve",
     "rank_correlation",
     "reweight",

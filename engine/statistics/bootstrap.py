@@ -1,4 +1,4 @@
-"""Bootstraps: intervals of means and medians, and the exact empirical bootstrap of a parameter."""
+"""Bootstraps: intervals of means, and the exact empirical bootstrap of a parameter."""
 
 from __future__ import annotations
 
@@ -64,23 +64,6 @@ def mean_error(errors: Errors, *, confidence: float = 0.95, seed: int = 0) -> Es
     values = check_errors(errors)
     interval = (0.0, 100.0) if len(values) == 1 else mean_interval(values, confidence=confidence, seed=seed)
     return Estimate(float(values.mean()), interval, confidence, len(values))
-
-
-def median_error(errors: Errors, *, confidence: float = 0.95, seed: int = 0) -> Estimate:
-    """The median error with its BCa bootstrap interval, 10,000 resamples.
-
-    The median of n draws with replacement depends on the middle one or two of n uniform positions only, whose law is
-    a beta law: drawing those is the same bootstrap at any n, without drawing the rest.
-    """
-    values = np.sort(check_errors(errors))
-    n = len(values)
-    median = float(np.median(values))
-    if n == 1:
-        return Estimate(median, (0.0, 100.0), confidence, n)
-    rng = np.random.default_rng(seed)
-    resampled = _resampled_medians(values, rng)
-    interval = bca_interval(median, resampled, acceleration=_median_acceleration(values), confidence=confidence)
-    return Estimate(median, interval, confidence, n)
 
 
 def mean_interval(
@@ -201,30 +184,3 @@ def _moments_of_mean(values: FloatArray) -> tuple[float, float]:
     deviations = values - values.mean()
     squares = deviations * deviations
     return float(squares.mean()) / len(values), float((squares * deviations).mean()) / len(values) ** 2
-
-
-def _resampled_medians(rising: FloatArray, rng: np.random.Generator) -> FloatArray:
-    n = len(rising)
-    lower_rank = (n + 1) // 2  # from 1
-    lower = rng.beta(lower_rank, n + 1 - lower_rank, size=RESAMPLES)
-    upper = lower
-    if n % 2 == 0:  # the next position is the smallest of the n - lower_rank uniform ones above
-        upper = 1 - (1 - lower) * rng.random(RESAMPLES) ** (1 / (n - lower_rank))
-    ranks = np.minimum((np.stack([lower, upper]) * n).astype(np.intp), n - 1)
-    medians: FloatArray = rising[ranks].mean(axis=0)
-    return medians
-
-
-def _median_acceleration(rising: FloatArray) -> float:
-    """The jackknife's acceleration of the median: leaving one out gives one of two or three medians."""
-    n = len(rising)
-    half = n // 2
-    if n % 2 == 0:
-        medians, counts = rising[[half, half - 1]], np.array([half, half])
-    else:
-        around = rising[half - 1 : half + 2]
-        medians = np.array([around[1] + around[2], around[0] + around[2], around[0] + around[1]]) / 2
-        counts = np.array([half, 1, half])
-    influence = np.average(medians, weights=counts) - medians
-    square = float(counts @ influence**2)
-    return float(counts @ influence**3) / (6 * square**1.5) if square > 0 else 0.0

@@ -13,6 +13,7 @@ from engine.errors import InvalidPopulation
 from engine.population import FloatArray
 from engine.statistics.bootstrap import mean_interval
 from engine.statistics.checks import Errors, check_errors, check_values
+from engine.statistics.intervals import ks_interval
 
 EXACT_UP_TO = 2_000  # samples of the larger population
 
@@ -25,6 +26,8 @@ class Comparison:
     ----------
     ks_distance : float
         D, the largest vertical distance of the two EDFs, 0 to 1.
+    ks_interval : tuple[float, float]
+        Its interval at level ``confidence`` (`engine.statistics.intervals.ks_interval`).
     p_value : float
         Two-sided, of the two-sample Kolmogorov-Smirnov test.
     mean_difference : float
@@ -36,6 +39,7 @@ class Comparison:
     """
 
     ks_distance: float
+    ks_interval: tuple[float, float]
     p_value: float
     mean_difference: float
     interval: tuple[float, float]
@@ -46,9 +50,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class KsTest:
-    """Distance D (0 to 1) of two EDFs and the two-sided p-value of the Kolmogorov-Smirnov test."""
+    """Distance D (0 to 1) of two EDFs, its 95 % interval, and the two-sided p-value of the Kolmogorov-Smirnov test."""
 
     distance: float
+    interval: tuple[float, float]
     p_value: float
     n_a: int
     n_b: int
@@ -80,6 +85,7 @@ def compare_errors(errors_a: Errors, errors_b: Errors, *, confidence: float = 0.
         interval = mean_interval(a, b, confidence=confidence, seed=seed)
     return Comparison(
         ks_distance=test.distance,
+        ks_interval=ks_interval(test.distance, n_a=len(a), n_b=len(b), alpha=1 - confidence),
         p_value=test.p_value,
         mean_difference=float(a.mean() - b.mean()),
         interval=interval,
@@ -103,7 +109,8 @@ def ks_test(values_a: npt.ArrayLike, values_b: npt.ArrayLike) -> KsTest:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # scipy says so where it falls back to the limiting law
         test = stats.ks_2samp(a, b, method="exact" if max(len(a), len(b)) <= EXACT_UP_TO else "asymp")
-    return KsTest(float(test.statistic), float(test.pvalue), len(a), len(b))
+    distance = float(test.statistic)
+    return KsTest(distance, ks_interval(distance, n_a=len(a), n_b=len(b)), float(test.pvalue), len(a), len(b))
 
 
 def holm(p_values: npt.ArrayLike) -> FloatArray:

@@ -15,6 +15,7 @@ from engine.errors import InvalidPopulation
 from engine.population import FloatArray
 from engine.statistics.bootstrap import mean_interval
 from engine.statistics.checks import Errors, check_errors, check_share, check_values
+from engine.statistics.intervals import ks_interval
 
 ANYTIME_SCALE = 0.85  # A of Howard & Ramdas 2022, Theorem 2
 ANYTIME_START = 50  # m of the same theorem: the first number of samples at which the band says anything
@@ -112,6 +113,9 @@ class NormalisedEdf:
         The bin of each, 0 to ``bins`` - 1.
     n, left_out : int
         Samples inside the limits, and those outside them.
+    effective_n : float
+        1 / sum of the squared weights: how many equally weighted samples would be known as well; n where all weigh
+        the same.
     limits : tuple[float, float]
         Complexities low < c <= high that count, in the unit given.
     bins, bins_used : int
@@ -128,6 +132,7 @@ class NormalisedEdf:
     bin_of: npt.NDArray[np.intp]
     n: int
     left_out: int
+    effective_n: float
     limits: tuple[float, float]
     bins: int
     bins_used: int
@@ -144,6 +149,8 @@ class NormalisedComparison:
     ----------
     ks_distance : float
         Largest vertical distance of the two weighted EDFs, 0 to 1; no exact test is known for it.
+    ks_interval : tuple[float, float]
+        Its 95 % interval (`engine.statistics.intervals.ks_interval` of the effective numbers of samples).
     mean_difference : float
         Weighted mean of A minus that of B, percentage points: negative where A is better.
     interval : tuple[float, float]
@@ -153,6 +160,7 @@ class NormalisedComparison:
     """
 
     ks_distance: float
+    ks_interval: tuple[float, float]
     mean_difference: float
     interval: tuple[float, float]
     n_a: int
@@ -284,6 +292,7 @@ def normalised_edf(
         bin_of=bin_of[order],
         n=len(rising),
         left_out=len(values) - len(rising),
+        effective_n=1 / float(weights @ weights),
         limits=(low, high),
         bins=bins,
         bins_used=used,
@@ -291,6 +300,19 @@ def normalised_edf(
         mean=float(weights @ rising),
         interval=mean_interval(scores, seed=seed) if counts.max() > 1 else (0.0, 100.0),
     )
+
+
+def normalised_band(edf: NormalisedEdf, *, alpha: float = 0.05) -> EdfBand:
+    """The band of a complexity-normalised EDF for its bins as they are: half-width sqrt(ln(2/alpha) / (2 effective_n)).
+
+    At each single error this is Hoeffding's inequality (1963, Theorem 2) for independent weighted indicators, so it
+    holds there for every law. For all errors at once it is the band of Dvoretzky, Kiefer and Wolfowitz with the
+    effective number of samples in place of n, which equals it where all weights are alike. Resampling would be
+    narrower, but a bin of a single sample would then seem to be known for sure.
+    """
+    half_width = math.sqrt(math.log(2 / check_share(alpha, name="alpha")) / (2 * edf.effective_n))
+    fractions = edf.fractions[np.searchsorted(edf.errors, edf.errors, side="right") - 1]
+    return _band_around(edf.errors, fractions, half_width, n=edf.n, alpha=alpha, anytime=False)
 
 
 def compare_normalised(a: NormalisedEdf, b: NormalisedEdf, *, seed: int = 0) -> NormalisedComparison:
@@ -309,8 +331,10 @@ def compare_normalised(a: NormalisedEdf, b: NormalisedEdf, *, seed: int = 0) -> 
     if a.n > a.bins_used and b.n > b.bins_used:
         scores = [_scores(edf.errors, edf.weights, edf.bin_of) for edf in (a, b)]
         interval = mean_interval(scores[0], scores[1], seed=seed)
+    distance = float(np.abs(values[0] - values[1]).max())
     return NormalisedComparison(
-        ks_distance=float(np.abs(values[0] - values[1]).max()),
+        ks_distance=distance,
+        ks_interval=ks_interval(distance, n_a=a.effective_n, n_b=b.effective_n),
         mean_difference=a.mean - b.mean,
         interval=interval,
         n_a=a.n,
@@ -342,8 +366,14 @@ def _band(errors: Errors, half_width: float, *, alpha: float, anytime: bool) -> 
     edf = error_edf(errors)
     # The fraction of tied errors is that of the last of them, so that the band too is read just right of each error.
     fractions = np.searchsorted(edf.errors, edf.errors, side="right") / edf.n
+    return _band_around(edf.errors, fractions, half_width, n=edf.n, alpha=alpha, anytime=anytime)
+
+
+def _band_around(
+    errors: FloatArray, fractions: FloatArray, half_width: float, *, n: int, alpha: float, anytime: bool
+) -> EdfBand:
     lower, upper = np.maximum(fractions - half_width, 0.0), np.minimum(fractions + half_width, 1.0)
-    return EdfBand(edf.errors, lower, upper, min(half_width, 1.0), edf.n, alpha, anytime)
+    return EdfBand(errors, lower, upper, min(half_width, 1.0), n, alpha, anytime)
 
 
 @cache

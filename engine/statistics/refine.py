@@ -30,6 +30,8 @@ class WhatIf:
     edf : ErrorEdf
     ks_distance : float
         D between the EDF of the samples inside and that of all.
+    ks_interval : tuple[float, float]
+        Its 95 % interval, given how many lie inside.
     p_value : float
         Two-sided KS test of the samples inside against those outside: all contain the ones inside, which no
         two-sample test allows for.
@@ -44,6 +46,7 @@ class WhatIf:
     population: Population
     edf: ErrorEdf
     ks_distance: float
+    ks_interval: tuple[float, float]
     p_value: float
     mean_difference: float
     interval: tuple[float, float]
@@ -101,6 +104,7 @@ class _Candidate:
 @dataclass(frozen=True)
 class _Effect:
     ks_distance: float
+    ks_interval: tuple[float, float]
     p_value: float
     mean_difference: float
     interval: tuple[float, float]
@@ -128,6 +132,7 @@ def what_if(parent: Population, inside: npt.ArrayLike, *, seed: int = 0) -> What
         population=population,
         edf=error_edf(population),
         ks_distance=effect.ks_distance,
+        ks_interval=effect.ks_interval,
         p_value=effect.p_value,
         mean_difference=effect.mean_difference,
         interval=effect.interval,
@@ -187,12 +192,14 @@ def _effect(errors: FloatArray, inside: BoolArray, *, seed: int) -> _Effect:
     two independent samples, times the share outside.
     """
     if inside.all():
-        return _Effect(ks_distance=0.0, p_value=1.0, mean_difference=0.0, interval=(0.0, 0.0))
+        return _Effect(ks_distance=0.0, ks_interval=(0.0, 0.0), p_value=1.0, mean_difference=0.0, interval=(0.0, 0.0))
     comparison = compare_errors(errors[inside], errors[~inside], seed=seed)
     share = 1 - float(inside.mean())
     low, high = comparison.interval
+    nearest, furthest = comparison.ks_interval
     return _Effect(
         ks_distance=share * comparison.ks_distance,
+        ks_interval=(share * nearest, share * furthest),
         p_value=comparison.p_value,
         mean_difference=share * comparison.mean_difference,
         interval=(share * low, share * high),
