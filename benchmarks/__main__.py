@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-NAMES = ("engine", "statistics", "imports", "training", "same_errors", "queue", "polling", "pages", "demo")
+NAMES = ("engine", "statistics", "imports", "training", "same_errors", "queue", "polling", "pages", "paints", "demo")
 
 RUN_ONE = "import importlib, sys; importlib.import_module(f'benchmarks.{sys.argv[1]}').main()"
 

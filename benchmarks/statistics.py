@@ -50,6 +50,7 @@ def population(n: int, *, seed: int) -> Population:
 def page(one: Population, other: Population) -> None:
     """What an analysis page of two populations shows."""
     statistics.compare_errors(one, other)
+    statistics.median_difference(one, other)
     statistics.compare_sequentially(one.errors, other.errors)
     limits = statistics.common_limits(one["flops"], other["flops"])
     for samples in (one, other):
@@ -60,7 +61,9 @@ def page(one: Population, other: Population) -> None:
         statistics.mean_error(samples)
         statistics.median_error(samples)
         statistics.area_under_edf(samples, up_to=50)
-        statistics.normalised_edf(samples, samples["flops"], limits=limits)
+        for share in (0.05, 0.25, 0.5, 0.75, 0.95):
+            statistics.quantile_interval(samples, share)
+        statistics.normalised_band(statistics.normalised_edf(samples, samples["flops"], limits=limits))
         statistics.random_search_curve(samples)
         statistics.sample_size_study(samples)
         statistics.parameter_importance(samples, parameters=PARAMETERS)
