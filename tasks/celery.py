@@ -21,7 +21,7 @@ DEFAULT_QUEUE, TRAINING_QUEUE = "default", "training"
 # As root nothing is at risk: messages are JSON and name no code.
 warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
 
-app = Celery("netspace", broker=settings.REDIS_URL, include=["tasks.sampling", "tasks.training"])
+app = Celery("netspace", broker=settings.REDIS_URL, include=["tasks.mails", "tasks.sampling", "tasks.training"])
 app.conf.update(
     task_queues=[Queue(DEFAULT_QUEUE), Queue(TRAINING_QUEUE)],
     task_default_queue=DEFAULT_QUEUE,

@@ -14,10 +14,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, resolve_url
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from webapp import queries
 from webapp.models import (
     ImportedPopulation,
     Invitation,
     Membership,
+    Notification,
     Regime,
     ResultPage,
     Role,
@@ -152,3 +154,8 @@ def result_of(team: Team, result_id: int) -> ResultPage:
 def link_of(team: Team, result_id: int, link_id: int) -> ShareLink:
     links: QuerySet[ShareLink] = ShareLink.objects.select_related("page__team")
     return get_object_or_404(links, pk=link_id, page_id=result_id, page__team=team)
+
+
+def notification_of(user: User, notification_id: int) -> Notification:
+    """The person's own notification of that id, in any team that the person is in, or 404."""
+    return get_object_or_404(queries.notifications_of(user), pk=notification_id)

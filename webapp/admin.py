@@ -16,6 +16,8 @@ from webapp.models import (
     ImportedPopulation,
     Invitation,
     Membership,
+    Notification,
+    PasswordMail,
     Regime,
     ResultPage,
     Run,
@@ -43,6 +45,7 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # generic in the st
     ordering: ClassVar[Any] = ("email",)
     fieldsets: ClassVar[Any] = (
         (None, {"fields": ("email", "password", "name")}),
+        ("Notifications", {"fields": ("notify_of", "notify_by_mail")}),
         ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
@@ -132,6 +135,13 @@ TABLES: dict[type[Any], dict[str, Any]] = {
         "raw_id_fields": ("page", "created_by"),
         "exclude": ("token_digest",),
     },
+    Notification: {
+        "list_display": ("at", "user", "team", "batch_id", "kind", "read_at", "mail_due_at", "mailed_at"),
+        "list_select_related": ("user", "team"),
+        "raw_id_fields": ("user", "team", "batch"),
+        "show_full_result_count": False,
+    },
+    PasswordMail: {"list_display": ("at", "email", "client")},
     Epoch: {
         "list_display": ("run_id", "attempt", "number", "train_loss", "train_error", "test_error", "seconds"),
         "raw_id_fields": ("run",),

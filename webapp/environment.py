@@ -51,6 +51,19 @@ def folder(name: str, default: Path) -> Path:
     return Path(os.environ.get(name) or default).resolve()
 
 
+def address(name: str, default: str) -> str:
+    """Where the app is reached, such as https://netspace.example.org, without a slash at its end."""
+    value = (os.environ.get(name) or default).strip().rstrip("/")
+    try:
+        parts = urlsplit(value)
+        known = parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        known = False
+    if not known or parts.path or parts.query or parts.fragment or parts.username or len(value.split()) != 1:
+        raise ImproperlyConfigured(f"{name} must be http:// or https:// followed by a host only, got {value!r}.")
+    return value
+
+
 MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
 
 

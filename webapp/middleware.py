@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
 from webapp.models import Membership, User
+from webapp.strict_json import storable
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -30,7 +31,7 @@ def refuse_unstorable_text(get_response: GetResponse) -> GetResponse:
         texts = [request.path_info, *_texts(request.GET.lists())]
         if request.method == "POST":
             texts += _texts(request.POST.lists())
-        if any(_unstorable(text) for text in texts):
+        if not all(map(storable, texts)):
             raise BadRequest("The request holds text that cannot be stored.")
         return get_response(request)
 
@@ -39,10 +40,6 @@ def refuse_unstorable_text(get_response: GetResponse) -> GetResponse:
 
 def _texts(lists: Iterable[tuple[str, Sequence[object]]]) -> list[str]:
     return [text for name, values in lists for text in (name, *map(str, values))]
-
-
-def _unstorable(text: str) -> bool:
-    return "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def content_policy(get_response: GetResponse) -> GetResponse:

@@ -11,9 +11,14 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from webapp.filing import Filed
+from webapp.notifications import Notification as Notification
+from webapp.notifications import NotificationKind as NotificationKind
 from webapp.people import ApiToken as ApiToken
+from webapp.people import Concern as Concern
 from webapp.people import Invitation as Invitation
 from webapp.people import Membership as Membership
+from webapp.people import PasswordMail as PasswordMail
 from webapp.people import Role as Role
 from webapp.people import Team as Team
 from webapp.people import User as User
@@ -26,7 +31,7 @@ class Family(models.TextChoices):
     REGNET = "regnet", "RegNet"
 
 
-class Space(models.Model):
+class Space(Filed):
     """A design space of a team; immutable once a batch has been drawn from it (services hold that)."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="spaces")
@@ -41,18 +46,20 @@ class Space(models.Model):
 
     class Meta:
         constraints = [
+            *Filed.Meta.constraints,
             models.UniqueConstraint(fields=["team", "name"], name="space_name_once_a_team"),
             models.CheckConstraint(condition=Q(slot__range=(1, 7)), name="space_slot_1_to_7"),
             models.CheckConstraint(
                 condition=Q(parent__isnull=True) | ~Q(parent=F("id")), name="space_not_its_own_parent"
             ),
         ]
+        indexes = Filed.Meta.indexes
 
     def __str__(self) -> str:
         return self.name
 
 
-class Regime(models.Model):
+class Regime(Filed):
     """Everything that fixes how a design becomes an error; immutable once used."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="regimes")
@@ -63,7 +70,11 @@ class Regime(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["team", "name"], name="regime_name_once_a_team")]
+        constraints = [
+            *Filed.Meta.constraints,
+            models.UniqueConstraint(fields=["team", "name"], name="regime_name_once_a_team"),
+        ]
+        indexes = Filed.Meta.indexes
 
     def __str__(self) -> str:
         return self.name
@@ -77,7 +88,7 @@ class BatchState(models.TextChoices):
     FAILED = "failed", "failed"
 
 
-class SampleBatch(models.Model):
+class SampleBatch(Filed):
     """n designs drawn from one space under one regime with one seed. A draw is leased like a run."""
 
     space = models.ForeignKey(Space, on_delete=models.PROTECT, related_name="batches")
@@ -97,12 +108,19 @@ class SampleBatch(models.Model):
     )
     report = models.JSONField(default=dict, blank=True, help_text="statistics of the draw (engine.sampling)")
     message = models.TextField(blank=True, help_text="why the draw ended without designs")
+    end_told = models.BooleanField(
+        default=False, db_default=False, help_text="people were told that it ended; false again when more is to come"
+    )
+    failures_told = models.BooleanField(
+        default=False, db_default=False, help_text="people were told that many of its runs fail"
+    )
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         verbose_name_plural = "sample batches"
         constraints = [
+            *Filed.Meta.constraints,
             models.CheckConstraint(condition=Q(state__in=BatchState.values), name="batch_state_known"),
             models.CheckConstraint(condition=Q(size__gte=1), name="batch_size_positive"),
             models.CheckConstraint(
@@ -114,7 +132,9 @@ class SampleBatch(models.Model):
             ),
         ]
         indexes = [
+            *Filed.Meta.indexes,
             models.Index(fields=["id"], condition=Q(state__in=["requested", "drawing"]), name="batch_to_draw"),
+            models.Index(fields=["id"], condition=Q(end_told=False), name="batch_end_to_tell"),
         ]
 
     def __str__(self) -> str:
@@ -274,7 +294,7 @@ class Epoch(models.Model):
         return f"epoch {self.number} of {self.run}"
 
 
-class ImportedPopulation(models.Model):
+class ImportedPopulation(Filed):
     """Results from elsewhere, as columns: what a file held, once a person had looked at it and confirmed."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="imported_populations")
@@ -289,10 +309,12 @@ class ImportedPopulation(models.Model):
 
     class Meta:
         constraints = [
+            *Filed.Meta.constraints,
             models.UniqueConstraint(fields=["team", "name"], name="imported_name_once_a_team"),
             models.CheckConstraint(condition=Q(n__gte=1), name="imported_has_rows"),
             models.CheckConstraint(condition=Q(slot__range=(1, 7)), name="imported_slot_1_to_7"),
         ]
+        indexes = Filed.Meta.indexes
 
     def __str__(self) -> str:
         return self.name

@@ -1,4 +1,4 @@
-"""The tables of people: users, teams, who is in which, invitations, API tokens. They are part of webapp.models."""
+"""The tables of people: users, teams, who is in which, invitations, tokens. They are part of webapp.models."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from typing import Any, ClassVar
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
+
+
+class Concern(models.TextChoices):
+    """Whose batches a person is told about."""
+
+    OWN = "own", "batches that I queued"
+    TEAM = "team", "all batches of my teams"
+    NONE = "none", "none"
 
 
 class UserManager(BaseUserManager["User"]):
@@ -28,10 +37,20 @@ class User(AbstractUser):
     email = models.EmailField("e-mail address", unique=True)
     name = models.CharField(max_length=120, blank=True)
     time_zone = models.CharField(max_length=64, default="UTC", help_text="in which this person reads times")
+    notify_of = models.CharField(
+        max_length=4, choices=Concern.choices, default=Concern.OWN, db_default=Concern.OWN.value,
+        help_text="whose batches this person is told about",
+    )  # fmt: skip
+    notify_by_mail = models.BooleanField(
+        default=True, db_default=True, help_text="unread notifications are mailed as well, where mail is configured"
+    )
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
     objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
+
+    class Meta(AbstractUser.Meta):
+        constraints = [models.CheckConstraint(condition=Q(notify_of__in=Concern.values), name="user_notify_of_known")]
 
     def __str__(self) -> str:
         return self.name or self.email
@@ -103,3 +122,14 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"API token {self.name} of {self.user}"
+
+
+class PasswordMail(models.Model):
+    """One request for a mail with which a forgotten password is set anew, kept while it counts towards the limit."""
+
+    email = models.CharField(max_length=254, help_text="as asked for, whether or not it has an account")
+    client = models.GenericIPAddressField(null=True, blank=True, help_text="where the request came from")
+    at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"password mail for {self.email}"

@@ -73,6 +73,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.postgres",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "axes",
@@ -81,8 +82,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.gzip.GZipMiddleware",  # above, for it compresses Bokeh's script to a quarter
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.middleware.gzip.GZipMiddleware",
     "webapp.middleware.refuse_unstorable_text",
     "webapp.middleware.content_policy",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -187,13 +188,19 @@ TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR / "static"
 STATICFILES_DIRS = [("vendor/bokeh", Path(bokeh.__file__).parent / "server" / "static" / "js")]
-# The plain storage: files are served from where they lie, so that nothing has to be collected before a start.
+# Files are served from where they lie, so that nothing has to be collected before a start.
+STORAGES = {"staticfiles": {"BACKEND": "webapp.static_files.DigestInAddress"}}
 WHITENOISE_USE_FINDERS = True
 warnings.filterwarnings("ignore", message="No directory at")  # STATIC_ROOT, which is therefore never made
-WHITENOISE_MAX_AGE = 0 if DEBUG else 3600
+WHITENOISE_MAX_AGE = 0 if DEBUG else 365 * 24 * 3600
 
-# EMAIL_BACKEND, EMAIL_HOST and so on, from one address.
+# EMAIL_BACKEND, EMAIL_HOST and so on, from one address. Without it only mails for forgotten passwords are written, to
+# the console.
 globals().update(environment.mail("EMAIL_URL"))
+MAIL_CONFIGURED = bool(environment.text("EMAIL_URL").strip())
+# For links in mails that no request causes; by default the first name under which the app is reached.
+FIRST_HOST = next((host for host in ALLOWED_HOSTS if host[0] not in "*."), "localhost")
+PUBLIC_URL = environment.address("NETSPACE_URL", f"https://{FIRST_HOST}" if HTTPS else f"http://{FIRST_HOST}:8000")
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = environment.text("EMAIL_FROM") or "Netspace <netspace@localhost>"
 
 SESSION_COOKIE_HTTPONLY = True

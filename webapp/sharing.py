@@ -6,10 +6,11 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from webapp.filing import Filed
 from webapp.people import Team, User
 
 
-class ResultPage(models.Model):
+class ResultPage(Filed):
     """A saved analysis with a title and notes: live, or frozen with the populations it was frozen with."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="results")
@@ -25,12 +26,13 @@ class ResultPage(models.Model):
 
     class Meta:
         constraints = [
+            *Filed.Meta.constraints,
             models.CheckConstraint(
                 condition=Q(snapshot=None, frozen_at=None) | Q(snapshot__isnull=False, frozen_at__isnull=False),
                 name="result_page_snapshot_only_when_frozen",
             ),
         ]
-        indexes = [models.Index(fields=["team", "-updated_at"], name="result_page_latest")]
+        indexes = [*Filed.Meta.indexes, models.Index(fields=["team", "-updated_at"], name="result_page_latest")]
 
     def __str__(self) -> str:
         return self.title

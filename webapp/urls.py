@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import path, register_converter
+from django.urls import URLPattern, path, register_converter
 from django.urls.converters import StringConverter
 
 from webapp.api.site import api_urls
@@ -13,9 +13,12 @@ from webapp.views import (
     api_tokens,
     batches,
     exports,
+    filing,
     home,
     imports,
+    notifications,
     regimes,
+    result_files,
     results,
     samples,
     search,
@@ -53,9 +56,29 @@ register_converter(RowIdConverter, "id")
 register_converter(TableKindConverter, "table")
 register_converter(PictureKindConverter, "picture")
 
+
+def filing_of(noun: str, folder: str) -> list[URLPattern]:
+    """Tags, archive and deletion of one kind of row."""
+    verbs = {
+        "tag": filing.tag_row,
+        "untag": filing.untag_row,
+        "archive": filing.archive_row,
+        "restore": filing.restore_row,
+        "delete": filing.delete_row,
+    }
+    return [
+        path(f"{folder}/<id:row_id>/{verb}/", view, {"noun": noun}, name=f"{verb}-{noun}")
+        for verb, view in verbs.items()
+    ]
+
+
 urlpatterns = [
     path("", home.home, name="home"),
     path("running/", home.home_running, name="home-running"),
+    path("notifications/", notifications.notification_list, name="notifications"),
+    path("notifications/bell/", notifications.bell, name="bell"),
+    path("notifications/read/", notifications.mark_all_read, name="mark-all-read"),
+    path("notifications/<id:notification_id>/", notifications.open_notification, name="notification"),
     path("search/", search.search_page, name="search"),
     path("start/", home.start_from_presets, name="start-from-presets"),
     path("sign-in/", accounts.sign_in, name="sign-in"),
@@ -86,9 +109,11 @@ urlpatterns = [
     path("spaces/<id:space_id>/", spaces.space_page, name="space"),
     path("spaces/<id:space_id>/refine/", spaces.refine_space, name="refine-space"),
     path("spaces/<id:space_id>/edit/", spaces.edit_space, name="edit-space"),
+    *filing_of("space", "spaces"),
     path("regimes/", regimes.regime_list, name="regimes"),
     path("regimes/new/", regimes.new_regime, name="new-regime"),
     path("regimes/<id:regime_id>/", regimes.regime_page, name="regime"),
+    *filing_of("regime", "regimes"),
     path("batches/", batches.batch_list, name="batches"),
     path("batches/new/", batches.new_batch, name="new-batch"),
     path("batches/<id:batch_id>/", batches.batch_page, name="batch"),
@@ -102,6 +127,7 @@ urlpatterns = [
     path("batches/<id:batch_id>/extend/", batches.extend_batch, name="extend-batch"),
     path("batches/<id:batch_id>/priority/", batches.prioritise_batch, name="prioritise-batch"),
     path("batches/<id:batch_id>/figures/<str:element>.<picture:kind>", exports.batch_figure, name="batch-figure"),
+    *filing_of("batch", "batches"),
     path("samples/<id:sample_id>/figures/<str:element>.<picture:kind>", exports.sample_figure, name="sample-figure"),
     path("samples/<id:sample_id>/", samples.sample_page, name="sample"),
     path("samples/<id:sample_id>/design.json", samples.sample_design, name="sample-design"),
@@ -111,23 +137,44 @@ urlpatterns = [
     path("analyses/figures/<str:element>.<picture:kind>", exports.analysis_figure, name="analysis-figure"),
     path("analyses/tables/<str:element>.csv", exports.analysis_table, name="analysis-table"),
     path("populations/<id:space_id>-<id:regime_id>.<table:kind>", analyses.population_file, name="population-file"),
+    path("imports/", imports.import_list, name="imports"),
     path("imports/new/", imports.new_import, name="new-import"),
     path("imports/new/<str:token>/", imports.import_preview, name="import-preview"),
     path("imports/new/<str:token>/discard/", imports.discard_import, name="discard-import"),
     path("imports/<id:imported_id>/", imports.imported_page, name="imported"),
-    path("imports/<id:imported_id>/delete/", imports.delete_imported, name="delete-imported"),
+    *filing_of("imported", "imports"),
     path("imports/<id:imported_id>.<table:kind>", imports.imported_file, name="imported-file"),
     path("results/", results.result_list, name="results"),
     path("results/new/", results.new_result, name="new-result"),
     path("results/<id:result_id>/", results.result_page, name="result"),
     path("results/<id:result_id>/edit/", results.edit_result, name="edit-result"),
     path("results/<id:result_id>/duplicate/", results.duplicate_result, name="duplicate-result"),
-    path("results/<id:result_id>/delete/", results.delete_result, name="delete-result"),
+    *filing_of("result", "results"),
     path("results/<id:result_id>/freeze/", results.freeze_result, name="freeze-result"),
     path("results/<id:result_id>/thaw/", results.thaw_result, name="thaw-result"),
     path("results/<id:result_id>/share/", results.share_result, name="share-result"),
     path("results/<id:result_id>/links/<id:link_id>/revoke/", results.revoke_link, name="revoke-link"),
+    path("results/<id:result_id>/report.html", result_files.result_report, name="result-report"),
+    path("results/<id:result_id>/edf.csv", result_files.result_edf_csv, name="result-edf-csv"),
+    path(
+        "results/<id:result_id>/figures/<str:element>.<picture:kind>", result_files.result_figure, name="result-figure"
+    ),
+    path("results/<id:result_id>/tables/<str:element>.csv", result_files.result_table, name="result-table"),
+    path(
+        "results/<id:result_id>/populations/<str:pair>.<table:kind>",
+        result_files.result_population,
+        name="result-population",
+    ),
     path("share/<str:token>/", results.shared, name="shared"),
+    path("share/<str:token>/report.html", result_files.shared_report, name="shared-report"),
+    path("share/<str:token>/edf.csv", result_files.shared_edf_csv, name="shared-edf-csv"),
+    path("share/<str:token>/figures/<str:element>.<picture:kind>", result_files.shared_figure, name="shared-figure"),
+    path("share/<str:token>/tables/<str:element>.csv", result_files.shared_table, name="shared-table"),
+    path(
+        "share/<str:token>/populations/<str:pair>.<table:kind>",
+        result_files.shared_population,
+        name="shared-population",
+    ),
     path("workers/", workers.worker_list, name="workers"),
     path("api/", api_urls()),
     path("workers/drain/", workers.drain_worker, name="drain-worker"),

@@ -23,6 +23,21 @@ def signed(value: float, digits: int = 1) -> str:
     return text if zero or value < 0 else f"+{text}"
 
 
+def between(interval: tuple[float, float], digits: int = 1) -> str:
+    """The interval of an estimate, as it stands behind it: (22.0–24.5)."""
+    return f"({fixed(interval[0], digits)}–{fixed(interval[1], digits)})"
+
+
+def within(interval: tuple[float, float]) -> str:
+    """The same of an error in percent, which may not have one yet: too few samples leave it 0 to 100."""
+    return "(no interval yet)" if interval == (0.0, 100.0) else between(interval)
+
+
+def signed_between(interval: tuple[float, float], digits: int = 1) -> str:
+    """The interval of a difference: (−8.9, −7.1)."""
+    return f"({signed(interval[0], digits)}, {signed(interval[1], digits)})"
+
+
 def percent(share: float, digits: int = 1) -> str:
     """A share of one as per cent."""
     return f"{fixed(100 * share, digits)}{NBSP}%"

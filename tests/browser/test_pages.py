@@ -1,4 +1,4 @@
-"""Every page in a real browser: accessible, nothing in the console, nothing cut, nothing from another host."""
+"""What pages do in a real browser: they follow, mark, hide, close, and take names for what they are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from tests.webapp import pages, rows
 from webapp import services
-from webapp.models import FailureKind, Sample
+from webapp.models import FailureKind
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -41,44 +41,10 @@ class Study:
         rows.claim()
         pages.finish(self.running, [29.0])
 
-    @property
-    def addresses(self) -> list[str]:
-        sample = Sample.objects.filter(batch=self.second).earliest("position")
-        failed = Sample.objects.filter(batch=self.first).latest("position")
-        p = [f"p={space.pk}-{self.regime.pk}" for space in (self.regnet, self.anynet, self.child)]
-        return [
-            "/", "/spaces/", f"/spaces/{self.child.pk}/", f"/spaces/{self.child.pk}/refine/",
-            "/spaces/new/?preset=RegNetX-small", "/regimes/", "/regimes/new/", f"/regimes/{self.regime.pk}/",
-            "/batches/", "/batches/new/", f"/batches/{self.running.pk}/", f"/batches/{self.first.pk}/",
-            f"/samples/{sample.pk}/", f"/samples/{failed.pk}/", f"/analyses/?{'&'.join(p)}", "/analyses/", "/workers/",
-            "/search/?q=net", "/teams/new/", "/account/tokens/", "/no-such-page/",
-        ]  # fmt: skip
-
 
 def missing(complaint: str) -> bool:
     """The browser's own words about the page that is meant to be missing."""
     return "404" in complaint
-
-
-def test_every_page_is_accessible_quiet_and_whole_on_a_desktop(windows: Any) -> None:
-    study = Study()
-    visitor = windows(study.user)
-    for address in study.addresses:
-        visitor.go(address)
-        assert visitor.violations() == [], address
-        assert visitor.overflow() <= 0, address
-        assert visitor.cut_tables() == [], address
-        assert [one for one in visitor.complaints if not missing(one)] == [], address
-
-
-def test_every_page_is_accessible_quiet_and_whole_on_a_phone_in_the_dark(windows: Any) -> None:
-    study = Study()
-    visitor = windows(study.user, width=390, dark=True)
-    for address in study.addresses:
-        visitor.go(address)
-        assert visitor.violations() == [], address
-        assert visitor.overflow() <= 0, address
-        assert [one for one in visitor.complaints if not missing(one)] == [], address
 
 
 def test_names_that_try_to_be_more_do_nothing_in_a_browser(windows: Any) -> None:
@@ -195,3 +161,25 @@ def test_a_newcomer_gets_from_sign_in_to_a_queued_batch(windows: Any, live_serve
     rows.draw_requested()
     expect(page.locator("#live dd small").first).to_have_text("for a free slot", timeout=10_000)
     context.close()
+
+
+def test_what_the_search_finds_is_reached_by_keys_alone(windows: Any) -> None:
+    study = Study(first=HOSTILE)
+    visitor = windows(study.user)
+    page = visitor.go("/regimes/")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("net")
+    expect(page.locator("#finder a").first).to_be_visible(timeout=10_000)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate("document.activeElement.name") == "q"
+    page.keyboard.press("Escape")
+    expect(page.locator("#finder")).to_be_hidden()
+    page.keyboard.press("Control+k")
+    page.keyboard.type("onerror")
+    expect(page.locator("#finder a").first).to_have_text(HOSTILE, timeout=10_000)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/spaces/{study.anynet.pk}/")
+    assert page.evaluate("window.hacked") is None
+    assert visitor.complaints == []

@@ -47,6 +47,10 @@ MATRIX: dict[str, tuple[str, str]] = {
     "home": (PAGE, "/"),
     "home-running": (PAGE, "/running/"),
     "search": (PAGE, "/search/?q=Reg"),
+    "notifications": (PAGE, "/notifications/"),
+    "bell": (PAGE, "/notifications/bell/"),
+    "mark-all-read": (OWN_VERB, "/notifications/read/"),
+    "notification": (OPEN, ""),  # a person's own, in any of the person's teams: test_notifications
     "spaces": (PAGE, "/spaces/"),
     "space": (PAGE, "/spaces/{space}/"),
     "regimes": (PAGE, "/regimes/"),
@@ -69,7 +73,7 @@ MATRIX: dict[str, tuple[str, str]] = {
     "imported": (PAGE, "/imports/{imported}/"),
     "imported-file": (PAGE, "/imports/{imported}.parquet"),
     "new-import": (FORM, "/imports/new/"),
-    "delete-imported": (VERB, "/imports/{imported}/delete/"),
+    "imports": (PAGE, "/imports/"),
     "import-preview": (OPEN, ""),  # a person's own upload, for nobody else: test_views_imports
     "discard-import": (OPEN, ""),
     "workers": (PAGE, "/workers/"),
@@ -94,11 +98,20 @@ MATRIX: dict[str, tuple[str, str]] = {
     "edit-result": (FORM, "/results/{result}/edit/"),
     "share-result": (FORM, "/results/{result}/share/"),
     "duplicate-result": (VERB, "/results/{result}/duplicate/"),
-    "delete-result": (VERB, "/results/{result}/delete/"),
     "freeze-result": (VERB, "/results/{result}/freeze/"),
     "thaw-result": (VERB, "/results/{result}/thaw/"),
     "revoke-link": (VERB, "/results/{result}/links/{link}/revoke/"),
-    "shared": (OPEN, ""),
+    "result-report": (PAGE, "/results/{result}/report.html"),
+    "result-edf-csv": (PAGE, "/results/{result}/edf.csv"),
+    "result-figure": (PAGE, "/results/{result}/figures/edf.svg"),
+    "result-table": (PAGE, "/results/{result}/tables/populations.csv"),
+    "result-population": (PAGE, "/results/{result}/populations/{space}-{regime}.csv"),
+    "shared": (OPEN, ""),  # and its files: test_result_files
+    "shared-report": (OPEN, ""),
+    "shared-edf-csv": (OPEN, ""),
+    "shared-figure": (OPEN, ""),
+    "shared-table": (OPEN, ""),
+    "shared-population": (OPEN, ""),
     "team": (PAGE, "/team/"),
     "team-log": (OWNER_PAGE, "/team/log/"),
     "rename-team": (OWNER_VERB, "/team/rename/"),
@@ -122,11 +135,24 @@ MATRIX: dict[str, tuple[str, str]] = {
     "invitation": (OPEN, ""),
     "join-team": (OPEN, ""),
 }
+FILED = {"space": "spaces", "regime": "regimes", "batch": "batches", "result": "results", "imported": "imports"}
+for noun, folder in FILED.items():
+    for verb in ("tag", "untag", "archive", "restore"):
+        MATRIX[f"{verb}-{noun}"] = (VERB, f"/{folder}/{{{noun}}}/{verb}/")
+    MATRIX[f"delete-{noun}"] = (FORM, f"/{folder}/{{{noun}}}/delete/")
 GETS = {PAGE, FORM, OWNER_PAGE, SIGNED_IN}
 POSTS = {FORM, VERB, OWN_VERB, OWNER_VERB, SIGNED_IN}
 WRITERS, OWNERS = {FORM, VERB}, {OWNER_PAGE, OWNER_VERB}
 # Posted to every address; a form that needs more shows itself again. No verb here may succeed for the wrong person.
-ANYTHING = {"size": "9", "priority": "10", "name": "Renamed", "role": "viewer", "title": "Changed", "team": "1"}
+ANYTHING = {
+    "size": "9",
+    "priority": "10",
+    "name": "Renamed",
+    "role": "viewer",
+    "title": "Changed",
+    "team": "1",
+    "tag": "seen",
+}
 
 
 @dataclass
@@ -243,7 +269,8 @@ def test_a_page_that_polls_is_sent_to_sign_in_as_a_whole(study: Study) -> None:
 
 def test_a_viewer_is_offered_no_verb(study: Study) -> None:
     verbs = ("pause", "cancel", "retry", "extend", "priority", "refine", "new", "invite", "rename", "role", "remove",
-             "edit", "share", "freeze", "thaw", "duplicate", "delete", "revoke")  # fmt: skip
+             "edit", "share", "freeze", "thaw", "duplicate", "delete", "revoke",
+             "tag", "untag", "archive", "restore")  # fmt: skip
     for kind, pattern in MATRIX.values():
         if kind == PAGE:
             response = study.clients[VIEWER].get(study.url(pattern))
@@ -271,7 +298,7 @@ def test_another_teams_ids_in_a_form_are_refused(study: Study) -> None:
 def test_fields_that_a_form_does_not_have_are_ignored(study: Study) -> None:
     mate = User.objects.get(email="mate@example.org")
     more = {"is_staff": "1", "is_superuser": "1", "email": "else@example.org", "team": "1", "role": "owner", "id": "1"}
-    study.clients[MEMBER].post("/account/", {"name": "Mate", "time_zone": "Europe/Zurich", **more})
+    study.clients[MEMBER].post("/account/", {"name": "Mate", "time_zone": "Europe/Zurich", "notify_of": "own", **more})
     after = User.objects.get(pk=mate.pk)
     assert (after.name, after.email, after.is_staff, after.is_superuser) == ("Mate", mate.email, False, False)
     assert Membership.objects.get(user=mate).role == Role.MEMBER

@@ -9,10 +9,13 @@ import pytest
 from django.test import Client
 
 from engine import statistics
+from engine.designs import design_from_json
 from engine.population import Population
+from engine.spaces import space_from_json
 from tests.webapp import pages, rows
 from webapp import queries
 from webapp.models import Regime, Space, Team, User
+from webapp.pages.narrowing import narrowed
 from webapp.wording import compact, fixed, p_value, percent, signed, significant
 
 pytestmark = pytest.mark.django_db
@@ -66,26 +69,36 @@ def interval(ends: tuple[float, float], write: Any = fixed, dash: str = "–") -
     return f"({write(ends[0])}{dash}{write(ends[1])})"
 
 
+def two(value: float) -> str:
+    return fixed(value, 2)
+
+
+def quantile(errors: np.ndarray, share: float) -> str:
+    return f"{fixed(float(np.quantile(errors, share)))} {interval(statistics.quantile_interval(errors, share))}"
+
+
 def test_populations_and_pairs(study: Study) -> None:
     found = study.tables(study.anynet, study.regnet)
     for line, space in zip(found["Populations"], (study.anynet, study.regnet), strict=True):
         population = study.population(space)
-        mean = statistics.mean_error(population)
+        mean, median = statistics.mean_error(population), statistics.median_error(population)
         assert line == {
             "Space": space.name,
             "n used": str(population.n),
             "Failed": "0",
             "Pending": "0",
             "Best of n (%)": fixed(population.errors.min()),
-            "Median (%)": fixed(float(np.median(population.errors))),
+            "Median (%), 95 %": f"{fixed(median.value)} {interval(median.interval)}",
             "Mean error (%), 95 %": f"{fixed(mean.value)} {interval(mean.interval)}",
         }
-    test = statistics.compare_errors(study.population(study.regnet), study.population(study.anynet))
+    both = study.population(study.regnet), study.population(study.anynet)
+    test, (medians, between) = statistics.compare_errors(*both), statistics.median_difference(*both)
     assert found["Pairwise tests"] == [
         {
             "Pair": "RegNetX − AnyNetX-C",
-            "Difference (%), 95 %": f"{signed(test.mean_difference)} {interval(test.interval, signed, ', ')}",
-            "KS D": fixed(test.ks_distance, 2),
+            "Means (%), 95 %": f"{signed(test.mean_difference)} {interval(test.interval, signed, ', ')}",
+            "Medians (%), 95 %": f"{signed(medians)} {interval(between, signed, ', ')}",
+            "KS D, 95 %": f"{fixed(test.ks_distance, 2)} {interval(test.ks_interval, two)}",
             "p, Holm": p_value(test.p_value),
         }
     ]
@@ -96,8 +109,7 @@ def test_quantiles_of_the_edf(study: Study) -> None:
     assert [line["Share of designs"] for line in found] == [words(percent(share, 0)) for share in QUANTILES]
     for space in (study.anynet, study.regnet):
         errors = study.population(space).errors
-        expected = [fixed(float(np.quantile(errors, share))) for share in QUANTILES]
-        assert [line[f"{space.name}, error (%)"] for line in found] == expected
+        assert [line[f"{space.name}, error (%), 95 %"] for line in found] == [quantile(errors, p) for p in QUANTILES]
 
 
 def test_importance_and_correlations(study: Study) -> None:
@@ -180,13 +192,19 @@ def test_populations_at_equal_complexity(study: Study) -> None:
         assert line["n inside"] == str(edf.n)
         assert line["Left out"] == str(edf.left_out)
         assert line["Bins used"] == f"{edf.bins_used} of 10"
+        assert line["Effective n"] == fixed(edf.effective_n)
+        median = float(edf.errors[np.argmax(edf.fractions >= 0.5 - 1e-12)])
+        ends = statistics.normalised_band(edf).quantile_interval(0.5)
+        assert line["Median (%), 95 %"] == f"{fixed(median)} {interval(ends)}"
         assert line["Mean error (%), 95 %"] == f"{fixed(edf.mean)} {interval(edf.interval)}"
+    middle = found["Quantiles of the error at equal acts"][2]
+    assert middle["RegNetX, error (%), 95 %"] == f"{fixed(median)} {interval(ends)}"
     test = statistics.compare_normalised(edfs[1], edfs[0])
     assert found["Differences at equal acts"] == [
         {
             "Pair": "RegNetX − AnyNetX-C",
-            "Difference (%), 95 %": f"{signed(test.mean_difference)} {interval(test.interval, signed, ', ')}",
-            "KS D, weighted": fixed(test.ks_distance, 2),
+            "Means (%), 95 %": f"{signed(test.mean_difference)} {interval(test.interval, signed, ', ')}",
+            "KS D, weighted, 95 %": f"{fixed(test.ks_distance, 2)} {interval(test.ks_interval, two)}",
         }
     ]
 
@@ -206,13 +224,15 @@ def test_what_if_of_a_restriction_in_the_address(study: Study) -> None:
     result = statistics.what_if(population, population["w_m"] <= 2)
     text = study.client.get(f"/analyses/?p={study.regnet.pk}-{study.regime.pk}&what_if=w_m::2").content.decode()
     low, high = result.interval
+    mean = statistics.mean_error(result.population)
     assert words(
-        f"{result.n} of the 48 samples of RegNetX lie inside: mean error {fixed(result.edf.mean)} %, "
-        f"{signed(result.mean_difference)} (95 %: {signed(low)}, {signed(high)}) against all of them, "
-        f"KS D = {fixed(result.ks_distance, 2)}"
+        f"{result.n} of the 48 samples of RegNetX lie inside: mean error {fixed(mean.value)} % "
+        f"{interval(mean.interval)}, {signed(result.mean_difference)} (95 %: {signed(low)}, {signed(high)}) against "
+        f"all of them, KS D = {fixed(result.ks_distance, 2)} {interval(result.ks_interval, two)}"
     ) in words(text)
     inside = pages.tables(text)["What if: quantiles of the error"]
-    assert inside[2]["Inside, error (%)"] == fixed(float(np.median(result.population.errors)))
+    assert inside[2]["Inside, error (%), 95 %"] == quantile(result.population.errors, 0.5)
+    assert inside[2]["RegNetX, error (%), 95 %"] == quantile(population.errors, 0.5)
 
 
 def test_filtered_populations_give_the_numbers_of_what_is_left(study: Study) -> None:
@@ -223,3 +243,112 @@ def test_filtered_populations_give_the_numbers_of_what_is_left(study: Study) -> 
     assert found["Populations"][0]["n used"] == str(kept.n)
     mean = statistics.mean_error(kept)
     assert found["Populations"][0]["Mean error (%), 95 %"] == f"{fixed(mean.value)} {interval(mean.interval)}"
+
+
+def test_medians_of_the_quarters_of_a_column(study: Study) -> None:
+    population = study.population(study.regnet)
+    values = population["w_m"]
+    edges = np.quantile(values, [0, 0.25, 0.5, 0.75, 1])
+    found = study.tables(study.regnet)["Error by w_m"]
+    for k, line in enumerate(found):
+        kept = population.errors[(values > edges[k] if k else values >= edges[0]) & (values <= edges[k + 1])]
+        assert line["n"] == str(len(kept))
+        assert line["Best error (%)"] == fixed(kept.min())
+        assert line["Median error (%), 95 %"] == quantile(kept, 0.5)
+
+
+def test_fronts_of_error_against_each_cost(study: Study) -> None:
+    population = study.population(study.regnet)
+    found = iter(study.tables(study.regnet)["Fronts of error against cost"])
+    text = study.client.get(f"/analyses/?p={study.regnet.pk}-{study.regime.pk}").content.decode()
+    for cost in COSTS:
+        front = statistics.error_cost_front(population, population[cost])
+        for row in front.rows:
+            line, sample = next(found), int(population["sample_id"][row])
+            assert line["Sample id"] == str(sample)
+            assert f'<a href="/samples/{sample}/">{sample}</a>' in text
+            assert line["On the front of (M)"] == f"{cost}: {significant(population[cost][row] / 1e6)}"
+            assert line["Error (%)"] == fixed(population.errors[row])
+            assert line["w_m"] == compact(population["w_m"][row])
+        ends = [f"{fixed(front.errors[k])} % at {significant(front.costs[k] / 1e6)} M" for k in (0, -1)]
+        said = f"the front, {len(front.rows)} designs of 48 that no other beats in error and {cost}, from {ends[0]} to "
+        assert f"{said}{ends[1]}." in words(text)
+    assert next(found, None) is None
+
+
+def test_the_comparison_in_draw_order(study: Study) -> None:
+    in_order = [queries.load_trained(space=one, regime=study.regime).in_order for one in (study.regnet, study.anynet)]
+    result = statistics.compare_sequentially(*in_order)
+    assert result.verdict is statistics.Verdict.A_LOWER
+    found = study.tables(study.anynet, study.regnet)
+    share = f"{fixed(100 * result.probability, 0)} {interval(result.interval, lambda end: fixed(100 * end, 0))}"
+    assert found["Compared in draw order"] == [
+        {
+            "In draw order": "RegNetX against AnyNetX-C",
+            "Verdict": f"RegNetX lower, after {result.decided_at} pairs",
+            "Pairs": "40",
+            "First lower": str(result.won),
+            "Second lower": str(result.lost),
+            "Tied": str(result.tied),
+            "Left out": "0",
+            "First lower (%), at every look": share,
+            "p, always valid": p_value(result.p_value),
+        }
+    ]
+    last = found["Share after so many pairs"][-1]
+    assert last["Pairs"] == "40"
+    assert last["Share (%), at every look"] == interval(result.interval, lambda end: fixed(100 * end, 0))
+
+
+def test_a_what_if_asks_the_samples_of_all_spaces_of_the_page_where_that_is_wanted(study: Study) -> None:
+    wide = rows.a_space(study.team, study.user, name="AnyNetX-B", preset="AnyNetX-B-small")
+    batch = pages.measured(wide, study.regime, study.user, np.random.default_rng(1).normal(47, 4, 40).tolist())
+    address = f"/analyses/?p={study.anynet.pk}-{study.regime.pk}&p={wide.pk}-{study.regime.pk}&p={study.regnet.pk}-"
+    address += f"{study.regime.pk}&of={study.anynet.pk}-{study.regime.pk}&what_if=d_1::3"
+    text = words(study.client.get(address).content.decode())
+    assert "Ask those of all spaces of this page" in text
+    both = [(study.anynet, study.anynet.batches.get()), (wide, batch)]
+    sources = [
+        statistics.Source(
+            [sample.error for sample in batch.samples.order_by("position")],
+            [design_from_json(sample.drawn) for sample in batch.samples.order_by("position")],
+            space_from_json(space.definition),
+            batch.report["found"] / batch.report["tried"],
+        )
+        for space, batch in both
+    ]
+    result = statistics.reweight(sources, narrowed(space_from_json(study.anynet.definition), "d_1::3"))
+    text = words(study.client.get(f"{address}&pool=1").content.decode())
+    assert (
+        words(
+            f"The samples of AnyNetX-C and AnyNetX-B together, reweighted to what the child would draw: mean error "
+            f"{fixed(result.mean)} % {interval(result.mean_interval)}, median {fixed(result.median)} % "
+            f"{interval(result.median_interval)}, in brackets 95 %. {result.n} of 80 samples lie inside the child; "
+            f"they are worth {fixed(result.effective_n)} of its own."
+        )
+        in text
+    )
+    assert "Ask those of all spaces" not in text
+
+
+def test_numbers_of_a_running_batch_hold_at_every_look() -> None:
+    study = Study()
+    space = rows.a_space(study.team, study.user, name="Running")
+    errors = np.random.default_rng(3).normal(30, 3, 60)
+    batch = pages.measured(space, study.regime, study.user, errors.tolist())
+    rows.a_batch(space, study.regime, study.user, size=2, seed=9)
+    assert batch.samples.count() == 60
+    median, mean = statistics.anytime_median(errors), statistics.anytime_mean(errors)
+    line = study.tables(space, study.regnet)["Populations"][0]
+    assert line["Median (%), 95 %"] == f"{fixed(median.value)} {interval(median.interval)}"
+    assert line["Mean error (%), 95 %"] == f"{fixed(mean.value)} {interval(mean.interval)}"
+    result = statistics.compare_sequentially(study.population(study.regnet).errors, errors)
+    text = words(study.client.get(f"/analyses/?p={space.pk}-{study.regime.pk}&p={study.regnet.pk}-{study.regime.pk}")
+                 .content.decode())  # fmt: skip
+    head = text.split('class="finding">')[1].split("</h1>")[0]
+    ends = result.interval
+    assert head == words(
+        f"So far RegNetX has lower errors than Running: RegNetX has the lower error in {result.won} of 48 pairs in "
+        f"draw order, {fixed(100 * result.probability, 0)} % (95 % at every look: {fixed(100 * ends[0], 0)}–"
+        f"{fixed(100 * ends[1], 0)}), decided after {result.decided_at} pairs, n = 48 and 60."
+    )

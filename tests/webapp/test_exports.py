@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from html import unescape
 from typing import Any
 from xml.etree import ElementTree
 
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
+from engine import statistics
 from tests.webapp import pages, rows
 from webapp import queries
 from webapp.files.exports import table_response
@@ -108,7 +110,9 @@ def test_the_table_of_populations_holds_the_engines_numbers(study: Study) -> Non
     regnet = next(line for line in lines if line[0] == "RegNetX")
     assert int(regnet[2]) == population.n
     assert float(regnet[5]) == population.errors.min()
-    assert float(regnet[7]) == pytest.approx(population.errors.mean())
+    median = statistics.median_error(population)
+    assert [float(cell) for cell in regnet[6:9]] == pytest.approx([median.value, *median.interval])
+    assert float(regnet[9]) == pytest.approx(population.errors.mean())
     assert lines[2][0] == "'-2+3"
 
 
@@ -127,16 +131,55 @@ def test_every_table_of_the_page_is_a_file(study: Study) -> None:
 def test_a_population_leaves_in_three_formats_with_the_same_values(study: Study, kind: str) -> None:
     population = queries.load_population(space=study.regnet, regime=study.regime)
     content = study.get(f"/populations/{study.regnet.pk}-{study.regime.pk}.{kind}").getvalue()
-    if kind == "csv":
-        found = list(csv.DictReader(io.StringIO(content.decode())))
-    elif kind == "json":
-        found = json.loads(content)
-    else:
-        found = parquet.read_table(io.BytesIO(content)).to_pylist()
+    found = rows_of(kind, content)
     assert set(found[0]) == set(population.names)
     for name in population.names:
         assert [float(row[name]) for row in found] == population[name].tolist()
     assert type(found[0]["depth"]) is (str if kind == "csv" else int)
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
+def test_a_filtered_population_leaves_filtered_and_says_so_in_its_name_and_rows(study: Study, kind: str) -> None:
+    population = queries.load_population(space=study.regnet, regime=study.regime, error="best")
+    low, high = (float(x) for x in np.quantile(population["w_m"], (0.25, 0.75), method="inverted_cdf"))
+    kept = population.filter({"w_m": (low, high), "flops": (None, 5e6)})
+    query = f"{study.query}&error=best&min_w_m={low:g}&max_w_m={high:g}&max_flops=5"
+    page = unescape(study.get(f"/analyses/{query}").content.decode())
+    url = re.search(rf'href="(/populations/{study.regnet.pk}-{study.regime.pk}\.{kind}\?[^"]+)"', page)
+    assert url is not None
+    response = study.get(url[1])
+    named = f"population-{study.regnet.pk}-{study.regime.pk}-best-error-w_m-{low:g}-to-{high:g}-flops-any-to-5.{kind}"
+    assert response["Content-Disposition"] == f'attachment; filename="{named}"'
+    found = rows_of(kind, response.getvalue())
+    assert 0 < len(found) == kept.n < population.n
+    for name in population.names:
+        assert [float(row[name]) for row in found] == kept[name].tolist()
+    assert {row["only_samples_with"] for row in found} == {f"w_m {low:g}–{high:g}; flops (M) up to 5"}
+
+
+def test_an_imported_population_leaves_filtered_too(study: Study) -> None:
+    page = unescape(study.get(f"/analyses/{study.query}&max_flops=2").content.decode())
+    url = re.search(rf'href="(/imports/{study.imported.pk}\.csv\?[^"]+)"', page)
+    assert url is not None
+    response = study.get(url[1])
+    assert f"population-i{study.imported.pk}-flops-any-to-2.csv" in response["Content-Disposition"]
+    found = rows_of("csv", response.getvalue())
+    assert [row["flops"] for row in found] == ["1000000", "2000000"]
+    assert {row["only_samples_with"] for row in found} == {"flops (M) up to 2"}
+
+
+def test_a_filter_that_a_population_does_not_have_is_refused(study: Study) -> None:
+    url = f"/populations/{study.regnet.pk}-{study.regime.pk}.csv?min_nothing=1"
+    assert study.client.get(url).status_code == 400
+
+
+def rows_of(kind: str, content: bytes) -> list[dict[str, Any]]:
+    if kind == "csv":
+        return list(csv.DictReader(io.StringIO(content.decode())))
+    found: list[dict[str, Any]] = (
+        json.loads(content) if kind == "json" else parquet.read_table(io.BytesIO(content)).to_pylist()
+    )
+    return found
 
 
 def test_text_that_a_spreadsheet_takes_for_a_formula_gets_an_apostrophe_and_numbers_none() -> None:

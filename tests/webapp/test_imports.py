@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from tests.webapp import rows
 from webapp import queries, services
@@ -81,6 +85,56 @@ def test_a_cell_that_is_no_number_leaves_its_row_out_with_the_reason(tmp_path: P
     found = read(tmp_path, "depth,error\n" + "1,20\n" * 20 + f"{cell},30\n")
     assert (found.n, found.left_out) == (20, 1)
     assert [(problem.number, problem.reason) for problem in found.problems] == [(22, reason)]
+
+
+LONG = 12345678901234567890  # 20 digits; as a float it would become ...8000, silently
+TOO_LONG = f"seed is {LONG}, a whole number of more digits than can be kept; as text it keeps them all"
+
+
+def of_each_kind(folder: Path, seeds: list[Any], **changes: Any) -> Iterator[Any]:
+    """What a file of each format gives with a column of these seeds; ``changes`` of what is guessed."""
+    records = [{"seed": seed, "error": 20.0 + k % 70} for k, seed in enumerate(seeds)]
+    paths = [folder / name for name in ("a.csv", "a.json", "a.parquet", "decimal.parquet")]
+    paths[0].write_text("seed,error\n" + "".join(f"{one['seed']},{one['error']}\n" for one in records))
+    paths[1].write_text(json.dumps(records))
+    errors = pa.array([one["error"] for one in records])
+    for path, kind in ((paths[2], pa.uint64()), (paths[3], pa.decimal128(20, 0))):
+        parquet.write_table(pa.table({"seed": pa.array(seeds, type=kind), "error": errors}), path)
+    for path in paths:
+        file = open_row_file(path)
+        yield read_import(file, Choices(**{**guess(file).__dict__, **changes}))
+
+
+def test_a_whole_number_of_20_digits_among_numbers_leaves_its_row_out_with_the_reason(tmp_path: Path) -> None:
+    for found in of_each_kind(tmp_path, [*range(20), LONG, 2**53, 2**53 + 1]):
+        assert (found.n, found.left_out) == (21, 2)
+        reasons = [problem.reason for problem in found.problems]
+        assert reasons == [TOO_LONG, TOO_LONG.replace(str(LONG), str(2**53 + 1))]
+        assert found.columns[0].values.tolist() == [*range(20), 2**53]
+
+
+def test_a_column_of_whole_numbers_of_20_digits_is_text_that_keeps_them_all(tmp_path: Path) -> None:
+    for found in of_each_kind(tmp_path, [LONG, LONG + 1, LONG + 2]):
+        assert found.columns[0].kind == TEXT
+        assert list(found.columns[0].values) == [str(LONG), str(LONG + 1), str(LONG + 2)]
+
+
+def test_whoever_calls_such_a_column_numbers_is_told_of_each_row(tmp_path: Path) -> None:
+    for found in of_each_kind(tmp_path, [LONG, 7], kinds={"seed": NUMBER, "error": NUMBER}):
+        assert [problem.reason for problem in found.problems] == [TOO_LONG]
+
+
+def test_large_numbers_that_were_measured_stay_numbers(tmp_path: Path) -> None:
+    found = read(tmp_path, "flops,error\n1e20,20\n-12345678901234567890.5,30\n")
+    assert found.columns[0].values.tolist() == [1e20, -12345678901234567890.5]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), None])
+def test_what_is_no_number_in_parquet_leaves_its_row_out(tmp_path: Path, value: float | None) -> None:
+    path = tmp_path / "upload"
+    parquet.write_table(pa.table({"depth": [*range(20), value], "error": [20.0] * 21}), path)
+    found = read_import(open_row_file(path), guess(open_row_file(path)))
+    assert (found.n, found.left_out) == (20, 1)
 
 
 def test_an_error_beyond_0_to_100_leaves_its_row_out(tmp_path: Path) -> None:
@@ -198,6 +252,6 @@ def test_a_deleted_population_leaves_nothing_but_the_record() -> None:
     row = services.create_imported_population(columns=columns, **make)
     with pytest.raises(services.Refused, match="The name x is taken"):
         services.create_imported_population(columns=columns, **make)
-    services.delete_imported_population(row=row, actor=user)
+    services.delete(row=row, actor=user)
     assert not ImportedColumn.objects.exists()
     assert list(Event.objects.filter(subject="x").values_list("verb", flat=True)) == ["imported", "deleted import"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bokeh.models import BoxSelectTool, HoverTool, LassoSelectTool, TapTool
 
 from engine.statistics import edf_band, empirical_bootstrap, error_edf
 from webapp import plots
@@ -84,3 +85,24 @@ def test_lists_get_inline_pictures_without_text_of_a_person() -> None:
     assert 'class="k2"' in plots.swatch(2)
     with pytest.raises(ValueError, match="invalid literal"):
         plots.swatch("<script>")  # type: ignore[arg-type]
+
+
+def test_a_front_lies_over_the_points_of_its_cost_and_is_labelled_only_where_they_are_thinned() -> None:
+    source = plots.population_source({"flops": np.arange(4.0), "error": np.array([9.0, 7, 8, 5])}, urls=[""] * 4,
+                                     labels=[""] * 4)  # fmt: skip
+    for labels in ((), ("a", "b", "c")):
+        front = plots.DrawnFront(np.array([0.0, 1, 3]), np.array([9.0, 7, 5]), labels)
+        plot = plots.scatter_figure(source, "flops", label="flops (M)", slot=1, best=None, front=front)
+        points, steps, marks = plot.renderers
+        assert points.data_source is source
+        assert steps.data_source is marks.data_source
+        assert marks.data_source.data["x"].tolist() == [0.0, 1.0, 3.0]
+        assert marks.data_source.data["y"].tolist() == [9.0, 7.0, 5.0]
+        assert len(plot.select({"type": HoverTool})) == (2 if labels else 1)
+
+
+def test_designs_are_marked_by_a_box_a_lasso_or_a_tap() -> None:
+    source = plots.population_source({"w_m": np.arange(4.0), "error": np.arange(4.0)}, urls=[""] * 4, labels=[""] * 4)
+    plot = plots.scatter_figure(source, "w_m", label="w_m", slot=1, best=None)
+    for tool in (BoxSelectTool, LassoSelectTool, TapTool):
+        assert plot.select_one(tool) is not None

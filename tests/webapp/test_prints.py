@@ -13,8 +13,9 @@ from bokeh.models import Circle
 from bokeh.plotting import figure
 
 from engine.population import Population
-from engine.statistics import edf_band, empirical_bootstrap, error_edf
+from engine.statistics import compare_sequentially, edf_band, empirical_bootstrap, error_edf
 from webapp import plots
+from webapp.plots.evidence import in_order_figure
 from webapp.plots.prints import PALETTE, Label, print_figure
 
 SITE = Path(__file__).parents[2] / "webapp" / "static" / "site.css"
@@ -33,6 +34,10 @@ def every_figure() -> dict[str, Any]:
     return {
         "edf": plots.edf_figure([a_curve(1), a_curve(2)], x_range=(20, 45), ahead=VALUES[:3]),
         "scatter": plots.scatter_figure(source, "w_m", label="w_m", slot=3, best=best),
+        "front": plots.scatter_figure(
+            source, "w_m", label="w_m", slot=3, best=None, front=plots.DrawnFront(np.arange(3.0), np.array([9.0, 5, 4]))
+        ),
+        "in order": in_order_figure(compare_sequentially(VALUES - 9, VALUES[::-1]), slot=2),
         "stages": plots.stage_figure([8, 8, 16], fitted=[8.0, 8, 16], linear=(8.0, 4.0)),
         "histogram": plots.histogram_figure(VALUES, label="flops (M)", slot=1, window=(25, None)),
         "learning": plots.learning_curve_figure({"one": [50.0, 40], "two": [45.0]}, slot=2),

@@ -136,19 +136,49 @@ def test_another_teams_batches_are_in_no_list() -> None:
         assert not listed(other).exists()
 
 
-def test_a_page_of_runs_can_be_filtered_and_sorted() -> None:
-    batch = rows.a_study(size=5)
-    pages.finish(batch, [40.0, 30.0, FailureKind.DIVERGED])
-    assert [line.run.position for line in queries.run_page(batch, sort="error").lines][:2] == [1, 0]
-    assert [line.run.position for line in queries.run_page(batch, state="failed").lines] == [2]
-    assert [line.run.position for line in queries.run_page(batch, sort="sample").lines] == [0, 1, 2, 3, 4]
-    assert queries.run_page(batch, sort="state").lines[0].run.state == "failed"
-    assert queries.run_page(batch, page=99).number == 1
+def test_a_page_of_runs_holds_fifty_of_those_asked_for() -> None:
+    batch = rows.a_study(size=60)
+    runs = queries.iterate_runs(batch)
+    first, last = queries.run_page(batch, runs), queries.run_page(batch, runs, page=99)
+    assert [line.run.position for line in first.lines] == list(range(50))
+    assert (last.number, last.first, last.last, last.total, last.next) == (2, 51, 60, 60, None)
+
+
+def test_every_word_of_a_batch_is_a_condition_that_finds_it_and_no_other() -> None:
+    batch = rows.a_study(size=3)
+    team, user = batch.space.team, batch.created_by
+
+    def found() -> list[str]:
+        rows_of_team = queries.team_batches(team).filter(pk=batch.pk)
+        return [word for word, condition in queries.BATCH_WORDS.items() if rows_of_team.filter(condition).exists()]
+
+    def check(word: str) -> None:
+        assert found() == [word] == [progress_of(batch).word]
+
+    check("waiting")
+    claim = rows.claim()
+    check("running")
+    services.pause_batch(batch=batch, actor=user)
+    check("paused")
+    services.resume_batch(batch=batch, actor=user)
+    services.cancel_batch(batch=batch, actor=user)
+    assert claim is not None
+    check("cancelled")
+    services.retry_failed_runs(batch=batch, actor=user, cancelled=True)
+    pages.finish(batch, [30.0, FailureKind.DIVERGED])
+    services.cancel_batch(batch=batch, actor=user)
+    check("done")
+    services.extend_batch(batch=batch, size=4, actor=user)
+    check("waiting")
+    services.claim_draw()
+    check("running")
+    SampleBatch.objects.filter(pk=batch.pk).update(state=BatchState.EXHAUSTED, lease_until=None)
+    check("failed")
 
 
 def test_a_page_of_runs_takes_a_bounded_number_of_statements(django_assert_max_num_queries) -> None:
     batch = rows.a_study(size=20)
     pages.finish(batch, [30.0] * 10)
     with django_assert_max_num_queries(4):
-        lines = queries.run_page(batch).lines
+        lines = queries.run_page(batch, queries.iterate_runs(batch)).lines
         assert all(line.depths and line.run.sample_id for line in lines)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from tests.webapp import pages, rows
@@ -143,3 +145,29 @@ def test_spaces_are_listed_below_their_parents() -> None:
     rows.a_space(team, user, name="B")
     lines = queries.space_lines(team)
     assert [(line.space.name, line.level) for line in lines] == [("B", 0), ("Z", 0), (child.name, 1)]
+
+
+def in_order_of(batch: SampleBatch) -> list[float]:
+    found = trained_of(batch).in_order
+    assert found is not None
+    return found.tolist()
+
+
+def test_what_became_of_samples_stands_in_draw_order_with_failures_in_their_places() -> None:
+    batch = rows.a_study(size=6)
+    pages.finish(batch, [30.0, FailureKind.DIVERGED, 32.0, FailureKind.INVALID_DESIGN, 31.0])
+    assert in_order_of(batch) == pytest.approx([30.0, math.inf, 32.0, math.nan, 31.0], nan_ok=True)
+    assert trained_of(batch).population.errors.tolist() == [30.0, 32.0, 31.0]
+
+
+def test_the_draw_order_ends_with_the_first_batch_that_goes_on_so_that_it_only_grows_at_its_end() -> None:
+    first = rows.a_study(size=3)
+    pages.finish(first, [30.0])
+    second = rows.a_batch(first.space, first.regime, first.created_by, size=2, seed=1)
+    for sample, error in zip(second.samples.order_by("position"), (20.0, 21.0), strict=True):
+        Sample.objects.filter(pk=sample.pk).update(error=error, best_error=error)
+    second.runs.all().delete()
+    assert trained_of(first).population.errors.tolist() == [30.0, 20.0, 21.0]
+    assert in_order_of(first) == [30.0]
+    pages.finish(first, [31.0, 32.0])
+    assert in_order_of(first) == [30.0, 31.0, 32.0, 20.0, 21.0]

@@ -24,6 +24,11 @@ def test_results_are_the_engines() -> None:
         samples, parameters=["depth", "w_m"], rules=rules
     )
     assert remembered.importance(samples, ["w_m"]) == statistics.parameter_importance(samples, parameters=["w_m"])
+    other = population(9)
+    assert remembered.medians_compared(samples.errors, other.errors) == statistics.median_difference(samples, other)
+    compared = remembered.compared_in_order(samples.errors, other.errors, alpha=0.01, budget=20)
+    expected = statistics.compare_sequentially(samples.errors, other.errors, alpha=0.01, budget=20)
+    assert (compared.verdict, compared.interval, compared.n) == (expected.verdict, expected.interval, 20)
     assert remembered.best_of(samples.errors, 8) == statistics.expected_best(samples, m=8)
     curve, expected = remembered.search_curve(samples.errors), statistics.random_search_curve(samples)
     assert np.array_equal(curve.expected_min, expected.expected_min)

@@ -104,7 +104,7 @@ def test_a_list_read_in_pieces_is_the_list(entries: list[dict[str, Any]], chunk:
     [
         ('[{"a": NaN}]', "NaN is no number"),
         ('[{"a": -Infinity}]', "-Infinity is no number"),
-        ('[{"a": 1, "a": 2}]', "the key a twice"),
+        ('[{"a": 1, "a": 2}]', "the key 'a' twice"),
         ('[{"a": ' + "9" * 5000 + "}]", "5,000 digits is too long"),
         ('[{"a": ' + "[" * 100_000 + "]" * 100_000 + "}]", "nested too deeply"),
         ('[{"a": ' + '{"b": ' * 100_000, "can't be read"),

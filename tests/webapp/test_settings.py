@@ -13,7 +13,7 @@ import pytest
 from webapp import environment
 
 ROOT = Path(__file__).resolve().parents[2]
-READERS = re.compile(r'environment\.(?:text|flag|seconds|words|folder|whole|mail)\(\s*"([A-Z_]+)"')
+READERS = re.compile(r'environment\.(?:text|flag|seconds|words|folder|whole|mail|address)\(\s*"([A-Z_]+)"')
 VARIABLES = sorted(set(READERS.findall((ROOT / "webapp" / "settings.py").read_text())))
 
 REAL = {
@@ -60,6 +60,10 @@ def test_every_variable_is_documented(file: str) -> None:
         ("EMAIL_URL", "mail.example.org"),
         ("EMAIL_URL", "smtp://"),
         ("EMAIL_URL", "smtp://mail.example.org:port"),
+        ("NETSPACE_URL", "netspace.example.org"),
+        ("NETSPACE_URL", "https://"),
+        ("NETSPACE_URL", "https://netspace.example.org/app"),
+        ("NETSPACE_URL", "https://netspace.example.org:port"),
     ],
 )
 def test_a_value_that_makes_no_sense_refuses_to_start_and_is_named(name: str, value: str) -> None:
@@ -84,3 +88,19 @@ def test_the_address_of_a_mail_server_becomes_djangos_settings(monkeypatch: pyte
     assert (read["EMAIL_USE_TLS"], read["EMAIL_USE_SSL"]) == (True, False)
     monkeypatch.delenv("EMAIL_URL")
     assert "console" in environment.mail("EMAIL_URL")["EMAIL_BACKEND"]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"HTTPS": "1", "ALLOWED_HOSTS": "netspace.example.org,127.0.0.1"}, "https://netspace.example.org"),
+        ({"ALLOWED_HOSTS": "*,.example.org,lab.example.org"}, "http://lab.example.org:8000"),
+        ({"NETSPACE_URL": "https://netspace.example.org:8443/"}, "https://netspace.example.org:8443"),
+        ({"NETSPACE_URL": ""}, "http://localhost:8000"),
+    ],
+)
+def test_the_address_in_mails_is_the_given_one_or_follows_from_the_other_settings(
+    given: dict[str, str], expected: str
+) -> None:
+    done = load("-c", "from django.conf import settings; print(settings.PUBLIC_URL)", **REAL | given)
+    assert done.stdout.strip() == expected

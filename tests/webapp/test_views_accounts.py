@@ -210,10 +210,11 @@ def test_what_is_kept_of_a_wrong_password_does_not_hold_it() -> None:
 def test_a_person_changes_name_and_time_zone() -> None:
     _, user = rows.a_team()
     client = pages.client_of(user)
-    assert client.post("/account/", {"name": "Ada", "time_zone": "Europe/Zurich"})["Location"] == "/account/"
+    values = {"name": "Ada", "time_zone": "Europe/Zurich", "notify_of": "team"}
+    assert client.post("/account/", values)["Location"] == "/account/"
     user.refresh_from_db()
     assert (user.name, user.time_zone) == ("Ada", "Europe/Zurich")
-    refused = client.post("/account/", {"name": "\u202eAda", "time_zone": "Mars/Base"})
+    refused = client.post("/account/", {"name": "\u202eAda", "time_zone": "Mars/Base", "notify_of": "all"})
     assert refused.status_code == 200
     user.refresh_from_db()
     assert user.name == "Ada"

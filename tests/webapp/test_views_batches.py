@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from engine.regimes import Regime as EngineRegime
+from engine.regimes import regime_presets
 from tests.webapp import pages, rows
 from webapp import services
 from webapp.models import BatchState, FailureKind, Regime, Run, RunState, SampleBatch, Space, Worker
@@ -37,6 +39,10 @@ def published(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setattr("webapp.views.batches.publish_draw", lambda: calls.append("draw"))
     monkeypatch.setattr("webapp.views.batches.publish_permits", lambda count: calls.append(count))
     return calls
+
+
+def with_window(window: dict[str, Any]) -> EngineRegime:
+    return EngineRegime.from_json(regime_presets()["Fashion-MNIST on CPU"].to_json() | {"window": window})
 
 
 def states(batch: SampleBatch) -> list[str]:
@@ -168,7 +174,7 @@ def test_the_page_says_where_the_batch_is_and_what_failed(client: Client, batch:
 def test_a_batch_that_has_ended_is_polled_no_more(client: Client, batch: SampleBatch) -> None:
     services.cancel_batch(batch=batch, actor=batch.created_by)
     text = client.get(f"/batches/{batch.pk}/").content.decode()
-    assert "hx-trigger" not in text
+    assert text.count('hx-trigger="every') == 1  # the bell
 
 
 def test_the_polled_fragment_asks_for_the_whole_page_when_the_state_changes(client: Client, batch: SampleBatch) -> None:
@@ -230,13 +236,13 @@ def test_pages_take_a_bounded_number_of_statements(
 ) -> None:
     for seed in range(1, 6):
         rows.a_batch(batch.space, batch.regime, batch.created_by, size=3, seed=seed)
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(20):
         assert client.get(f"/batches/{batch.pk}/").status_code == 200
     with django_assert_max_num_queries(8):
         assert client.get(f"/batches/{batch.pk}/progress/").status_code == 200
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         assert client.get("/batches/").status_code == 200
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         assert client.get("/").status_code == 200
 
 
@@ -280,3 +286,70 @@ def test_workers_are_alive_or_silent_and_show_what_they_train(client: Client, ba
     assert "RegNetX" not in text
     Worker.objects.all().delete()
     assert "No worker has been heard of" in client.get("/workers/").content.decode()
+
+
+def test_one_space_is_queued_under_several_regimes_at_once(
+    client: Client, batch: SampleBatch, published: list[Any], django_capture_on_commit_callbacks: OnCommit
+) -> None:
+    second = rows.a_regime(batch.space.team, batch.created_by, name="second")
+    page = client.get(f"/batches/new/?space={batch.space_id}&regime={batch.regime_id}&regime={second.pk}")
+    assert page.content.decode().count(" checked>") == 2
+    sent = {"space": batch.space_id, "regime": [batch.regime_id, second.pk], "size": "5", "seed": "3"}
+    with django_capture_on_commit_callbacks(execute=True):
+        response = client.post("/batches/new/", sent)
+    assert response["Location"] == f"/spaces/{batch.space_id}/"
+    new = SampleBatch.objects.exclude(pk=batch.pk)
+    assert sorted(new.values_list("regime", "size", "seed")) == [(batch.regime_id, 5, 3), (second.pk, 5, 3)]
+    assert published == ["draw"]
+    assert "5 designs of RegNetX under quick and second" in client.get(response["Location"]).content.decode()
+
+
+def test_a_regime_that_is_ticked_twice_makes_one_batch(client: Client, batch: SampleBatch) -> None:
+    sent = {"space": batch.space_id, "regime": [batch.regime_id] * 2, "size": "5", "seed": "3"}
+    assert client.post("/batches/new/", sent).status_code == 302
+    assert SampleBatch.objects.count() == 2
+
+
+def test_one_regime_that_is_refused_leaves_none_queued(
+    client: Client, batch: SampleBatch, published: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = rows.a_regime(batch.space.team, batch.created_by, name="second")
+    foreign = rows.a_regime(*rows.a_team("Audio", "stranger@example.org"))
+    sent: dict[str, Any] = {"space": batch.space_id, "size": "5", "seed": "3"}
+    for regimes in ([second.pk, foreign.pk], [second.pk, "0"], [second.pk, "x"], []):
+        response = client.post("/batches/new/", sent | {"regime": regimes})
+        assert response.status_code == 200
+        assert "note error" in response.content.decode()
+    both = sent | {"regime": [batch.regime_id, second.pk]}
+    assert "10,000" in client.post("/batches/new/", both | {"size": "1000000000"}).content.decode()
+    monkeypatch.setattr("webapp.services.batches.WAITING_RUNS_A_TEAM", 9)  # 2 wait: one batch of 5 fits, two don't
+    assert "The team has 7 runs and 1 draws waiting" in client.post("/batches/new/", both).content.decode()
+    assert (SampleBatch.objects.count(), published) == (1, [])
+
+
+def test_each_regime_says_what_its_window_lets_in_and_what_a_run_took(client: Client, batch: SampleBatch) -> None:
+    team, user = batch.space.team, batch.created_by
+    services.create_regime(team=team, name="open", regime=with_window({}), actor=user)
+    services.create_regime(team=team, name="wide", regime=with_window({"flops": [10**12, None]}), actor=user)
+    text = " ".join(client.get(f"/batches/new/?space={batch.space_id}").content.decode().split())
+    for part in ("% in its window", "1.00 s a run, 100 designs 2 min on one slot", "no window", "hardly any"):
+        assert part in text, part
+    assert text.count("cost not measured yet") == 2
+
+
+@pytest.mark.parametrize(
+    "query", ["space=x", "space=0", "space=" + "9" * 40, "space=²", "regime=x&regime=", "regime=" + "9" * 40]
+)
+def test_an_address_that_names_nothing_still_shows_the_form(client: Client, query: str) -> None:
+    response = client.get(f"/batches/new/?{query}")
+    assert response.status_code == 200
+    assert 'name="regime"' in response.content.decode()
+
+
+def test_the_form_takes_as_many_statements_for_many_regimes(
+    client: Client, batch: SampleBatch, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(6):
+        rows.a_regime(batch.space.team, batch.created_by, name=f"regime {number}")
+    with django_assert_max_num_queries(12):
+        assert client.get(f"/batches/new/?space={batch.space_id}").status_code == 200

@@ -260,6 +260,26 @@ def test_a_file_that_is_no_table_is_answered_by_a_sentence(person: Person, tmp_p
     assert kept(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        ('[{"note": "\\ud800", "error": 20}, {"note": "a", "error": 30}]', 302),
+        ('[{"error": "\\ud800", "depth": 1}, {"error": 30, "depth": 2}]', 302),
+        ('[{"\\ud800": 1, "error": 20}]', 200),
+        ('[{"a\\u0000": 1, "error": 20}]', 200),
+        ('[{"\\ud800": 1, "\\ud800": 2}]', 200),
+        ("depth\0,error\n1,20\n", 200),
+    ],
+)
+def test_text_that_no_page_could_show_is_answered_and_never_an_error(person: Person, content: str, status: int) -> None:
+    response = person.upload(content, "results.json")
+    assert response.status_code == status
+    if status == 302:
+        address = response["Location"]
+        assert person.confirm(address, error="error", kind_0="text").status_code == 302
+        assert ImportedPopulation.objects.get().n == 1
+
+
 def test_a_file_that_breaks_off_later_is_said_too(person: Person) -> None:
     response = person.upload("depth,error\n" + "1,20\n" * 10 + '"broken,1\n')
     page = person.client.get(response["Location"], follow=True).content.decode()
@@ -291,9 +311,9 @@ def test_only_a_post_by_a_writer_deletes(person: Person) -> None:
     viewer = pages.client_of(pages.a_member(team, "viewer@example.org", Role.VIEWER))
     assert "Delete" not in viewer.get(f"/imports/{row.pk}/").content.decode()
     assert viewer.post(f"/imports/{row.pk}/delete/").status_code == 403
-    assert person.client.get(f"/imports/{row.pk}/delete/").status_code == 405
-    assert "Deletes Elsewhere with its 1 row" in person.client.get(f"/imports/{row.pk}/").content.decode()
-    assert person.client.post(f"/imports/{row.pk}/delete/")["Location"] == "/analyses/"
+    assert "its 1 row, for the whole team" in person.client.get(f"/imports/{row.pk}/delete/").content.decode()
+    assert ImportedPopulation.objects.exists()
+    assert person.client.post(f"/imports/{row.pk}/delete/")["Location"] == "/imports/"
     assert not ImportedPopulation.objects.exists()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import zlib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -100,9 +102,41 @@ def test_a_frozen_page_never_changes_and_a_live_one_again_does(study: Study) -> 
     assert arrays(before)
     assert arrays(before) == arrays(after)
     assert "8 used" in after
-    assert ".csv" not in after  # a download would hold other numbers
     study.client.post(f"/results/{page.pk}/thaw/")
     assert "10 used" in study.client.get(f"/results/{page.pk}/").content.decode()
+
+
+def test_a_frozen_page_keeps_its_comparison_in_draw_order_and_what_it_was_filtered_by(study: Study) -> None:
+    other = rows.a_space(study.team, study.owner, name="Other", preset="RegNetX-small")
+    pages.measured(other, study.regime, study.owner, [50.0 + k for k in range(12)])
+    query = f"{study.query}&p={other.pk}-{study.regime.pk}"
+    for more in ("", "&max_flops=100"):
+        response = study.client.post(f"/results/new/?{query}{more}", {"title": "Both"})
+        study.client.post(f"{response['Location']}freeze/")
+        before = study.client.get(response["Location"]).content.decode()
+        pages.finish(study.batch, [58.0])
+        after = study.client.get(response["Location"]).content.decode()
+        assert numbers(before) == numbers(after)
+        found = pages.tables(after)
+        if more:
+            assert "compared in draw order, not a part of them" in after
+        else:
+            assert found["Compared in draw order"][0]["First lower"] == "8"
+            assert found["Compared in draw order"][0]["Second lower"] == "1"  # the diverged one
+
+
+def test_a_page_that_was_frozen_before_the_draw_order_was_kept_says_that_it_is_not_known(study: Study) -> None:
+    other = rows.a_space(study.team, study.owner, name="Other", preset="RegNetX-small")
+    pages.measured(other, study.regime, study.owner, [50.0, 51.0])
+    response = study.client.post(f"/results/new/?{study.query}&p={other.pk}-{study.regime.pk}", {"title": "Both"})
+    study.client.post(f"{response['Location']}freeze/")
+    page = ResultPage.objects.get()
+    content = json.loads(zlib.decompress(bytes(page.snapshot or b"")))
+    for one in content["populations"]:
+        del one["in_order"], one["ranges"]
+    ResultPage.objects.update(snapshot=zlib.compress(json.dumps(content).encode()))
+    text = study.client.get(response["Location"]).content.decode()
+    assert "The order in which samples were drawn is not known of RegNetX and Other" in text
 
 
 def test_a_page_is_frozen_once(study: Study) -> None:
@@ -170,7 +204,7 @@ def test_the_list_shows_curve_finding_state_and_finds_by_title_and_notes(study: 
     found = study.client.get("/results/?q=DEPTH").content.decode()
     assert "Second look" in found
     assert "What RegNetX does" not in found
-    assert "holds “nothing such”" in study.client.get("/results/?q=nothing such").content.decode()
+    assert "No result page matches this filter" in study.client.get("/results/?q=nothing such").content.decode()
     home = study.client.get("/").content.decode()
     assert "Latest results: 2 of 2" in home
 
@@ -243,8 +277,9 @@ def test_a_link_shows_the_page_and_no_way_to_anywhere_else(study: Study) -> None
         assert "What RegNetX does" in text
         assert "8 used" in text
         body = text.split("<body>")[1]
-        assert re.findall(r'href="(?!#)[^"]*"', body) == []
-        words = ("<form", "<input", "hx-get", "/samples/", "/spaces/", "/batches/", "/analyses/", ".csv", "Sign out")
+        files = rf"{url}[^\"]+\.(?:svg|png|csv|json|parquet|html)"  # test_result_files
+        assert [link for link in re.findall(r'href="(?!#)([^"]*)"', body) if not re.fullmatch(files, link)] == []
+        words = ("<form", "<input", "hx-get", "/samples/", "/spaces/", "/batches/", "/analyses/", "Sign out")
         assert [word for word in words if word in text] == []
         assert "data-plots" in body
 
@@ -257,7 +292,7 @@ def test_a_link_is_for_its_page_only(study: Study) -> None:
                     f"/populations/{study.space.pk}-{study.regime.pk}.csv", f"/results/{page.pk}/edit/"):  # fmt: skip
         for url in (address, f"{address}?token={token}", f"{address}?share={token}"):
             assert client.get(url)["Location"].startswith("/sign-in/")
-    for address in ("edit/", "delete/", "edf.csv", "data/", "results/1/"):
+    for address in ("edit/", "delete/", "data/", "results/1/", "links/1/revoke/", "share/"):
         assert client.get(f"/share/{token}/{address}").status_code == 404
         assert client.post(f"/share/{token}/{address}").status_code == 404
     assert client.post(f"/share/{token}/").status_code == 405
@@ -377,6 +412,7 @@ def test_there_is_an_end_to_links(study: Study, monkeypatch: pytest.MonkeyPatch)
         ('<p>a <a href="/x">b &amp; c</a></p>', "<p>a <span>b &amp; c</span></p>"),
         ('<a href="#part">b</a>', '<a href="#part">b</a>'),
         ('<a class="button small" href="/x">b</a>c', "c"),
+        ('<a href="/share/t/x.csv">b</a>', ""),
         ('<form action="/x"><p><input name="a"><button>b</button></p></form>c', "c"),
         ('<details class="menu"><ul><li>a</li></ul></details><details>b</details>', "<details>b</details>"),
         ('<p class="files sep"><a href="/x.csv">CSV</a></p><br/>c', "<br/>c"),
@@ -389,6 +425,21 @@ def test_there_is_an_end_to_links(study: Study, monkeypatch: pytest.MonkeyPatch)
 )
 def test_what_leads_elsewhere_is_taken_out_of_a_page(html: str, kept: str) -> None:
     assert without_links(html) == kept
+
+
+@pytest.mark.parametrize(
+    ("html", "kept"),
+    [
+        ('<p class="files"><a href="/share/t/x.csv">b</a><a href="/x.csv">c</a></p>',
+         '<p class="files"><a href="/share/t/x.csv">b</a></p>'),
+        ('<a href="/share/t/edit/">b</a>', "<span>b</span>"),
+        ('<a href="/share/tt/x.csv">b</a>', ""),
+        ('<details class="menu" data-files>b</details><details class="menu">c</details>',
+         '<details class="menu" data-files>b</details>'),
+    ],
+)  # fmt: skip
+def test_the_files_of_the_page_itself_stay(html: str, kept: str) -> None:
+    assert without_links(html, files="/share/t/") == kept
 
 
 def test_services_refuse_what_the_forms_do(study: Study) -> None:

@@ -21,6 +21,14 @@ def test_fixed_has_a_true_minus_and_none_before_zero(value: float, digits: int, 
     assert wording.fixed(value, digits) == text
 
 
+def test_intervals_stand_in_brackets() -> None:
+    assert wording.between((22.04, 24.5)) == "(22.0–24.5)"
+    assert wording.between((0.316, 1), 2) == "(0.32–1.00)"
+    assert wording.within((0.0, 100.0)) == "(no interval yet)"
+    assert wording.within((0.0, 99.0)) == "(0.0–99.0)"
+    assert wording.signed_between((-8.94, 0.01)) == "(−8.9, 0.0)"
+
+
 def test_signed_shows_a_plus_but_none_before_zero() -> None:
     assert [wording.signed(value) for value in (8.04, -8.04, 0.01, -0.01)] == ["+8.0", "−8.0", "0.0", "0.0"]
 

@@ -16,7 +16,7 @@ from ninja.errors import ValidationError as BadParameters
 
 from engine.checks import shown
 from engine.errors import EngineError
-from webapp.api.strict_json import BadJsonError
+from webapp.api.bodies import BadJsonError
 from webapp.services import Refused
 
 logger = logging.getLogger(__name__)

@@ -15,9 +15,9 @@ from ninja.parser import Parser
 
 from webapp.access import TeamRequest
 from webapp.api import batches, populations, regimes, spaces
+from webapp.api.bodies import read_json
 from webapp.api.errors import answer, register_errors
 from webapp.api.schemas import Me, or_problem
-from webapp.api.strict_json import read_json
 from webapp.api.tokens import READER
 
 View = Callable[..., HttpResponseBase]

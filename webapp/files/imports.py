@@ -7,6 +7,7 @@ import re
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import islice
 from typing import Any, Literal
 
@@ -19,6 +20,7 @@ from webapp.files.row_files import LONGEST_CELL, RowFile
 from webapp.models import ColumnKind
 from webapp.queries import SAMPLE_ID
 from webapp.queries.imports import BEST_ERROR
+from webapp.strict_json import storable
 from webapp.wording import counted
 
 Measure = Literal["error", "accuracy"]
@@ -27,9 +29,9 @@ Unit = Literal["percent", "fraction"]
 LOOKED_AT = 1_000  # rows that the guesses are made from
 MOSTLY = 0.9  # of the cells that are filled must be numbers for a column of numbers
 PROBLEMS_LISTED = 50
-FIRST_ROWS = 8
 BLANK = frozenset({"", "na", "n/a", "nan", "null", "none"})
 LONGEST_NUMBER = 40
+MOST_EXACT = 2**53  # a whole number beyond it would lose digits as a float, silently: ids and seeds are kept as text
 # Names that figures and tables use for themselves.
 RESERVED = frozenset({SAMPLE_ID, "index", "label", "url"})
 ERROR_NAMES = re.compile(r"(^|[^a-z])(err|error|acc|accuracy)([^a-z]|$)")
@@ -77,7 +79,6 @@ class Imported:
     n: int
     left_out: int
     problems: list[Problem]  # the first PROBLEMS_LISTED of those left out
-    first: list[Sequence[Any]]  # the first rows, as cells of the file
 
     @property
     def errors(self) -> Any:
@@ -140,12 +141,9 @@ def _present(cell: Any, file: RowFile) -> Iterator[float]:
 def read_import(file: RowFile, choices: Choices) -> Imported:
     """Read the whole file: the columns of its usable rows, and why the others are none."""
     reader = _Reader(file, choices)
-    first: list[Sequence[Any]] = []
     for row in file.rows():
-        if len(first) < FIRST_ROWS and not row.problem:
-            first.append(row.cells)
         reader.take(row.number, row.cells, row.problem)
-    return Imported(reader.columns(), reader.n, reader.left_out, reader.problems, first)
+    return Imported(reader.columns(), reader.n, reader.left_out, reader.problems)
 
 
 class _Reader:
@@ -185,7 +183,7 @@ class _Reader:
         source = self.choices.error if name == "error" else self.choices.best
         value = self.choices.error_of(_filled(source, cell, self.file))
         if not 0 <= value <= 100:
-            raise ValueError(f"{source} is {_shown(cell)}, which gives no error from 0 to 100 %")
+            raise ValueError(f"{source} is {shown(cell)}, which gives no error from 0 to 100 %")
         return value
 
     def _value(self, name: str, kind: ColumnKind, cell: Any) -> Any:
@@ -237,7 +235,9 @@ def _is_blank(cell: Any) -> bool:
 def _filled(name: str, cell: Any, file: RowFile) -> float:
     try:  # most cells are a plain number, and a file has a million of them
         value = float(cell)
-        if math.isfinite(value) and not (isinstance(cell, str) and (len(cell) > LONGEST_NUMBER or "_" in cell)):
+        if -MOST_EXACT < value < MOST_EXACT and not (
+            isinstance(cell, str) and (len(cell) > LONGEST_NUMBER or "_" in cell)
+        ):
             return value
     except (TypeError, ValueError, OverflowError):
         pass
@@ -245,8 +245,12 @@ def _filled(name: str, cell: Any, file: RowFile) -> float:
         raise ValueError(f"{name} is empty")
     try:
         return _number(cell, file)
+    except _TooLongError:
+        raise ValueError(
+            f"{name} is {shown(cell)}, a whole number of more digits than can be kept; as text it keeps them all"
+        ) from None
     except ValueError:
-        raise ValueError(f"{name} is {_shown(cell)}, which is no number") from None
+        raise ValueError(f"{name} is {shown(cell)}, which is no number") from None
 
 
 def _number(cell: Any, file: RowFile) -> float:
@@ -266,7 +270,20 @@ def _number(cell: Any, file: RowFile) -> float:
         raise ValueError("no number") from None
     if not math.isfinite(value):
         raise ValueError("no number")
+    if abs(value) >= MOST_EXACT and _is_whole(cell) and abs(int(cell)) > MOST_EXACT:
+        raise _TooLongError
     return value
+
+
+class _TooLongError(ValueError):
+    """A whole number that a float cannot hold exactly."""
+
+
+def _is_whole(cell: Any) -> bool:
+    """Written with digits only, or an integer of a typed file; 1e20 is a measured number, which is never exact."""
+    if isinstance(cell, str):
+        return re.fullmatch(r"[+-]?[0-9]+", cell) is not None
+    return isinstance(cell, (int, Decimal)) and cell == int(cell)
 
 
 def _text(name: str, cell: Any) -> str:
@@ -277,7 +294,7 @@ def _text(name: str, cell: Any) -> str:
     text = str(cell)
     if len(text) > LONGEST_CELL:
         raise ValueError(f"{name} has {len(text):,} characters, more than {LONGEST_CELL:,}")
-    if "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+    if not storable(text):
         raise ValueError(f"{name} holds a character that cannot be stored")
     return text
 
@@ -291,7 +308,7 @@ def _design(name: str, cell: Any) -> Any:
         raise ValueError(f"{name}: {str(error).rstrip('.')}") from error
 
 
-def _shown(cell: Any) -> str:
+def shown(cell: Any) -> str:
     """A cell as a message shows it: without what nobody could see, and never long."""
     text = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(cell)[:60])
     return text if len(str(cell)) <= 60 else f"{text}…"

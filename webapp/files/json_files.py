@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from webapp.strict_json import AmbiguousJsonError, strict_decoder
+
 LONGEST_ENTRY = 4 * 2**20  # characters; a sweep's entry holds its log
 LONGEST_NUMBER = 400  # digits
 CHUNK = 2**16
@@ -18,10 +20,6 @@ SPACE = " \t\r\n"
 
 class UnreadableFile(Exception):
     """A file that holds no rows; the message is a sentence for the person who chose it."""
-
-
-class _BadValueError(ValueError):
-    """JSON that the standard library would take and a population can't."""
 
 
 def json_entries(path: Path) -> Iterator[dict[str, Any]]:
@@ -40,9 +38,7 @@ class _Entries:
         self.read = read
         self.text, self.at, self.count = "", 0, 0
         self.ended = False
-        self.decoder = json.JSONDecoder(
-            object_pairs_hook=_object, parse_constant=_constant, parse_int=_whole, strict=True
-        )
+        self.decoder = strict_decoder(most_digits=LONGEST_NUMBER)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         in_list = self._next() == "["
@@ -96,29 +92,10 @@ class _Entries:
                     raise UnreadableFile(f"Entry {number} can't be read: {error.msg}, or it is too long.") from error
                 if not self._more(max(CHUNK, held)):
                     raise UnreadableFile(f"Entry {number} can't be read: {error.msg}.") from error
-            except _BadValueError as error:
+            except AmbiguousJsonError as error:
                 raise UnreadableFile(f"Entry {number} can't be read: {error}.") from error
             except RecursionError as error:
                 raise UnreadableFile(f"Entry {number} is nested too deeply.") from error
             else:
                 self.count = number
                 return dict(value)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise _BadValueError(f"it has the key {twice[:60]} twice")
-    return found
-
-
-def _constant(word: str) -> float:
-    raise _BadValueError(f"{word} is no number that can be used")
-
-
-def _whole(digits: str) -> int:
-    if len(digits) > LONGEST_NUMBER:
-        raise _BadValueError(f"a number of {len(digits):,} digits is too long to be meant")
-    return int(digits)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from engine.errors import EngineError
 from engine.sweep_files import is_sweep_entry, read_sweep_entry
 from webapp.files.json_files import UnreadableFile, json_entries
+from webapp.strict_json import storable
 
 MOST_ROWS = 100_000
 MOST_COLUMNS = 100
@@ -236,6 +237,8 @@ def _checked_names(names: Sequence[str]) -> list[str]:
     for place, name in enumerate(names, start=1):
         if not name.strip():
             raise UnreadableFile(f"Column {place} has no name.")
+        if not storable(name):
+            raise UnreadableFile(f"The name of column {place} holds a character that cannot be stored.")
         if name in seen:
             raise UnreadableFile(f"Two columns are named {name[:60]}.")
         seen.add(name)

@@ -11,7 +11,7 @@ from webapp.forms.accounts import (
     SignInForm,
     TeamForm,
 )
-from webapp.forms.batches import BatchForm, ExtendForm, PauseForm, PriorityForm, RetryForm, RunFilterForm, fresh_seed
+from webapp.forms.batches import BatchForm, ExtendForm, PauseForm, PriorityForm, RetryForm, fresh_seed
 from webapp.forms.regimes import RegimeForm, regime_initial
 from webapp.forms.spaces import FORMS, AnyNetForm, RegNetForm, SpaceForm, form_of, space_initial
 from webapp.forms.workers import WorkerForm
@@ -32,7 +32,6 @@ __all__ = [
     "RegimeForm",
     "RetryForm",
     "RoleForm",
-    "RunFilterForm",
     "SetPasswordForm",
     "SignInForm",
     "SpaceForm",

@@ -6,12 +6,15 @@ import zoneinfo
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth import forms as auth_forms
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 
+from webapp import services
+from webapp.clients import client_address
 from webapp.forms.fields import NameField
-from webapp.models import Role
+from webapp.models import Concern, Role
 
 PASSWORD_RULE = "At least 10 characters, not only digits, and none of the common ones."  # noqa: S105  (a sentence)
 
@@ -37,7 +40,15 @@ class TeamForm(forms.Form):
 
 class InvitationForm(forms.Form):
     role = forms.ChoiceField(choices=Role.choices, initial=Role.MEMBER)
-    label = NameField(label="For whom", required=False, help_text="A name to tell invitations apart; nothing is sent.")
+    label = NameField(label="For whom", required=False, help_text="A name to tell invitations apart.")
+    email = forms.EmailField(
+        label="E-mail address", required=False, max_length=120, help_text="Where given, the link is mailed there."
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not settings.MAIL_CONFIGURED:
+            del self.fields["email"]
 
 
 class RoleForm(forms.Form):
@@ -75,6 +86,19 @@ def time_zone_choices() -> list[tuple[str, str]]:
 class AccountForm(forms.Form):
     name = NameField(label="Your name")
     time_zone = forms.ChoiceField(choices=time_zone_choices, help_text="Times are shown in it.")
+    notify_of = forms.ChoiceField(
+        label="Notify me of",
+        choices=Concern.choices,
+        help_text="When a batch ends, when many of its runs fail, and when its designs cannot be drawn.",
+    )
+    notify_by_mail = forms.BooleanField(
+        label="By mail too", required=False, help_text="What you have not seen here after a minute is mailed to you."
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not settings.MAIL_CONFIGURED:
+            self.fields["notify_by_mail"].help_text = "No mail server is configured here, so nothing is mailed yet."
 
 
 class _NewPassword:
@@ -105,3 +129,9 @@ class ChangePasswordForm(_NewPassword, auth_forms.PasswordChangeForm):
 class ForgottenPasswordForm(auth_forms.PasswordResetForm):
     def clean_email(self) -> str:
         return str(self.cleaned_data["email"]).lower()
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """Send the mail, within the limits; the page says the same either way."""
+        client = client_address(options["request"])
+        if services.allow_password_mail(email=self.cleaned_data["email"], client=client):
+            super().save(*args, **options)

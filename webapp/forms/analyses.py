@@ -1,7 +1,7 @@
 """The address of an analysis, which holds the whole view.
 
 ?p=<space>-<regime>&p=i<imported>&...&error=final|best&of=<one of them>&normalise=flops|params|acts
-&min_<column>=...&max_<column>=...&what_if=<restriction>&what_if=...
+&min_<column>=...&max_<column>=...&what_if=<restriction>&what_if=...&pool=1
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Selection:
 
     ``focus`` is one population as the address names it, such as 1-2 or i3, or empty; ``normalise`` a complexity or
     empty; ``ranges`` filters by column, complexities in millions; ``what_if`` restrictions as
-    `webapp.pages.narrowing` has them.
+    `webapp.pages.narrowing` has them; ``pool`` asks all populations about those, not only the one looked at.
     """
 
     pairs: list[tuple[Space, Regime]]
@@ -40,6 +40,7 @@ class Selection:
     normalise: str = ""
     ranges: dict[str, Range] = field(default_factory=dict)
     what_if: tuple[str, ...] = ()
+    pool: bool = False
 
 
 def read_selection(values: QueryDict, team: Team) -> Selection:
@@ -62,6 +63,7 @@ def read_selection(values: QueryDict, team: Team) -> Selection:
         normalise,
         read_ranges(values),
         tuple(text[:80] for text in values.getlist("what_if")[:MOST_RESTRICTIONS] if text),
+        values.get("pool") == "1",
     )
 
 

@@ -1,4 +1,4 @@
-"""Forms about batches: queue one, extend one, reorder the queue, filter its runs."""
+"""Forms about batches: queue one, extend one, reorder the queue."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 from django import forms
 
+from webapp import queries
 from webapp.forms.fields import NumberField
-from webapp.models import FailureKind, Regime, RunState, Space, Team
+from webapp.models import FailureKind, Regime, Space, Team
 
 LARGEST_SEED = 2**31 - 1
 PRIORITIES = {10: "high", 0: "normal", -10: "low"}
@@ -16,7 +17,11 @@ PRIORITIES = {10: "high", 0: "normal", -10: "low"}
 
 class BatchForm(forms.Form):
     space: forms.ModelChoiceField[Space] = forms.ModelChoiceField(queryset=Space.objects.none(), empty_label=None)
-    regime: forms.ModelChoiceField[Regime] = forms.ModelChoiceField(queryset=Regime.objects.none(), empty_label=None)
+    regime: forms.ModelMultipleChoiceField[Regime] = forms.ModelMultipleChoiceField(
+        label="Regimes",
+        queryset=Regime.objects.none(),
+        error_messages={"required": "Choose at least one regime."},
+    )
     size = NumberField(
         label="Size", whole=True, help_text="Designs to draw and train. About 100 show the shape of an error EDF."
     )
@@ -26,10 +31,8 @@ class BatchForm(forms.Form):
 
     def __init__(self, *args: Any, team: Team, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name, rows in (
-            ("space", Space.objects.filter(team=team).order_by("name")),
-            ("regime", Regime.objects.filter(team=team).order_by("name")),
-        ):
+        self.spaces, self.regimes = queries.team_spaces(team).filter(archived_at=None), queries.team_regimes(team)
+        for name, rows in (("space", self.spaces), ("regime", self.regimes)):
             field = self.fields[name]
             assert isinstance(field, forms.ModelChoiceField)  # noqa: S101
             field.queryset = rows
@@ -67,13 +70,3 @@ class PauseForm(forms.Form):
 class RetryForm(forms.Form):
     kind = forms.ChoiceField(choices=[("", "all"), *FailureKind.choices], required=False)
     cancelled = forms.BooleanField(required=False)
-
-
-class RunFilterForm(forms.Form):
-    """What the list of runs offers; anything else is refused."""
-
-    SORTS = {"state": "state", "sample": "sample", "error": "error", "time": "time"}
-
-    state = forms.ChoiceField(choices=[("", "all"), *RunState.choices], required=False)
-    sort = forms.ChoiceField(label="Sort by", choices=list(SORTS.items()), required=False)
-    page = NumberField(whole=True, required=False)

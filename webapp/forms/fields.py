@@ -16,13 +16,13 @@ THOUSANDS = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d+)?")
 BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-def check_name(name: str) -> None:
+def check_name(name: str, *, what: str = "The name") -> None:
     """A name must be seen as what it is: no control or direction characters, and something visible."""
     for letter in name:
         if unicodedata.category(letter) in {"Cc", "Cs", "Zl", "Zp"} or letter in BIDI_CONTROLS:
-            raise ValidationError(f"The name must not hold the invisible character U+{ord(letter):04X}.")
+            raise ValidationError(f"{what} must not hold the invisible character U+{ord(letter):04X}.")
     if not any(unicodedata.category(letter)[0] in "LNPS" for letter in name):
-        raise ValidationError("The name must hold something visible.")
+        raise ValidationError(f"{what} must hold something visible.")
 
 
 class NameField(forms.CharField):

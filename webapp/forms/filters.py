@@ -75,6 +75,16 @@ def _scaled(bound: float | None, column: str) -> float | None:
     return bound * 1e6 if bound is not None and column in COMPLEXITIES else bound
 
 
+def range_values(ranges: Mapping[str, Range]) -> list[tuple[str, str]]:
+    """Ranges as an address holds them."""
+    return [
+        (end + column, f"{bound:.12g}")
+        for column, bounds in ranges.items()
+        for end, bound in zip(ENDS, bounds, strict=True)
+        if bound is not None
+    ]
+
+
 def range_fields(columns: Iterable[str], values: QueryDict) -> list[RangeField]:
     """The inputs of every column that can be filtered by."""
     return [

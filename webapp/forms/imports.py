@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.forms import BoundField
 
-from webapp.files.imports import Choices, name_problem
+from webapp.files.imports import Choices, name_problem, shown
 from webapp.files.row_files import RowFile
 from webapp.forms.fields import NameField
 from webapp.models import ColumnKind
@@ -100,5 +100,5 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, dict):
-        return str(value.get("kind", "…"))[:20]
-    return str(value)[:40]
+        value = value.get("kind", "…")
+    return shown(value)[:40]

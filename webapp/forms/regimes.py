@@ -28,10 +28,15 @@ class RegimeForm(forms.Form):
     )
     folder = forms.CharField(
         label="Folder", max_length=64, required=False,
-        help_text="Only for a folder of images: its name in the workers' data folder.",
+        help_text="Only for a folder of images: its name in the workers' data folder, which holds train/CLASS/ and "
+        "test/CLASS/ (or val/CLASS/).",
+        widget=forms.TextInput(attrs={"list": "folders", "autocomplete": "off"}),
     )  # fmt: skip
     num_classes = NumberField(
-        label="Classes", whole=True, required=False, help_text="Only for a folder of images; known for the others."
+        label="Classes",
+        whole=True,
+        required=False,
+        help_text="Only for a folder of images: how many folders train holds; known for the others.",
     )
     resolution = NumberField(label="Resolution (px)", whole=True, help_text="Side of the square input image.")
     train_images = NumberField(
@@ -71,6 +76,12 @@ class RegimeForm(forms.Form):
     @property
     def groups(self) -> list[tuple[str, list[forms.BoundField]]]:
         return [(title, [self[name] for name in names]) for title, names in self.GROUPS.items()]
+
+    @property
+    def regime(self) -> Regime | None:
+        """The regime, also while only its name is missing; None while something about it is wrong."""
+        self.is_valid()
+        return self.cleaned_data.get("regime")
 
     def clean(self) -> dict[str, Any]:
         if not set(self.errors) - {"name"}:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.designs import design_from_json
-from engine.population import Range
+from engine.population import Population, Range
 from engine.statistics import empirical_bootstrap, holm
 from engine.statistics.bootstrap import Estimate
 from engine.statistics.comparisons import Comparison
@@ -17,14 +18,27 @@ from webapp import plots
 from webapp.forms.filters import in_counts
 from webapp.models import Sample
 from webapp.pages.figures import Figure, Table, text_columns
-from webapp.pages.findings import Shown, quarter_table
+from webapp.pages.findings import Kept, Pictures, Shown, quarter_table
+from webapp.pages.fronts import drawn_front, front_of, front_sentence
+from webapp.pages.in_order import InOrderShown, finding_so_far
 from webapp.pages.linear_fits import COLUMN as FIT_COLUMN
 from webapp.pages.linear_fits import fit_figure, fits
 from webapp.pages.narrowing import restriction
-from webapp.pages.remembered import compared, estimated_mean
+from webapp.pages.remembered import compared, medians_compared
 from webapp.pages.samples import per_block
 from webapp.queries import COMPLEXITIES, SAMPLE_ID, load_designs
-from webapp.wording import NBSP, compact, counted, fixed, p_text, p_value, signed, significant
+from webapp.wording import (
+    NBSP,
+    between,
+    compact,
+    counted,
+    fixed,
+    p_text,
+    p_value,
+    signed,
+    signed_between,
+    significant,
+)
 
 BEST_SHOWN = 10
 DRAWN_AT_MOST = 2000  # points of a scatter; more are thinned for drawing, never for computing
@@ -32,11 +46,15 @@ DRAWN_AT_MOST = 2000  # points of a scatter; more are thinned for drawing, never
 
 @dataclass(frozen=True)
 class Pair:
-    """Two populations compared; the p-value is Holm's over all pairs of the page."""
+    """Two populations compared; the p-value is Holm's over all pairs of the page.
+
+    ``medians`` is the difference of the medians (percentage points) with its interval.
+    """
 
     first: Shown
     second: Shown
     comparison: Comparison
+    medians: tuple[float, tuple[float, float]]
     p_adjusted: float
 
     @property
@@ -49,7 +67,7 @@ class Pair:
 class PopulationLine:
     shown: Shown
     mean: Estimate
-    median: float
+    median: Estimate
 
 
 @dataclass(frozen=True)
@@ -74,28 +92,31 @@ def compare_pairs(populations: Sequence[Shown]) -> list[Pair]:
     comparisons = [compared(first.errors, second.errors) for first, second in pairs]
     adjusted = holm([comparison.p_value for comparison in comparisons]) if comparisons else np.array([])
     found = [
-        Pair(first, second, comparison, float(p))
+        Pair(first, second, comparison, medians_compared(first.errors, second.errors), float(p))
         for (first, second), comparison, p in zip(pairs, comparisons, adjusted, strict=True)
     ]
     return sorted(found, key=lambda pair: pair.comparison.mean_difference)
 
 
 def population_lines(populations: Sequence[Shown]) -> list[PopulationLine]:
-    return [
-        PopulationLine(shown, estimated_mean(shown.errors), float(np.median(shown.errors))) for shown in populations
-    ]
+    return [PopulationLine(shown, shown.mean, shown.median) for shown in populations]
 
 
-def finding(populations: Sequence[Shown], pairs: Sequence[Pair]) -> str:
-    """The sentence that answers what the person came for; the others of the page say whether to trust it."""
+def finding(populations: Sequence[Shown], pairs: Sequence[Pair], in_order: InOrderShown) -> str:
+    """The sentence that answers what the person came for; the others of the page say whether to trust it.
+
+    While runs are to come it rests on what may be looked at again and again.
+    """
     if not pairs:
         return _finding_of_one(populations[0])
     pair, so_far = pairs[0], " so far" if any(shown.trained.pending for shown in populations) else ""
     test = pair.comparison
+    if so_far and in_order.comparisons:
+        return finding_so_far(in_order.comparisons[0])
     numbers = (
         f"difference {signed(test.mean_difference)} (95{NBSP}%: {signed(test.interval[0])}, "
-        f"{signed(test.interval[1])}), KS{NBSP}D{NBSP}={NBSP}{fixed(test.ks_distance, 2)}, {p_text(pair.p_adjusted)}, "
-        f"n{NBSP}={NBSP}{test.n_a:,} and {test.n_b:,}"
+        f"{signed(test.interval[1])}), KS{NBSP}D{NBSP}={NBSP}{fixed(test.ks_distance, 2)} "
+        f"{between(test.ks_interval, 2)}, {p_text(pair.p_adjusted)}, n{NBSP}={NBSP}{test.n_a:,} and {test.n_b:,}"
     )
     means = f"{fixed(pair.first.edf.mean)}{NBSP}% against {fixed(pair.second.edf.mean)}{NBSP}%"
     if pair.differs:
@@ -106,11 +127,12 @@ def finding(populations: Sequence[Shown], pairs: Sequence[Pair]) -> str:
 
 def _finding_of_one(shown: Shown) -> str:
     if shown.trained.pending:
-        median = fixed(float(np.median(shown.errors)))
+        low, high = shown.median.interval
         return (
-            f"Half of the {counted(shown.n, 'design')} of {shown.name} used so far have an error below {median}{NBSP}%."
+            f"Half of the {counted(shown.n, 'design')} of {shown.name} used so far have an error below "
+            f"{fixed(shown.median.value)}{NBSP}% (95{NBSP}% at every look: {fixed(low)}–{fixed(high)})."
         )
-    mean = estimated_mean(shown.errors)
+    mean = shown.mean
     low, high = mean.interval
     return (
         f"The {counted(shown.n, 'design')} of {shown.name} have a mean error of {fixed(mean.value)}{NBSP}% "
@@ -119,13 +141,13 @@ def _finding_of_one(shown: Shown) -> str:
 
 
 def pair_table(pairs: Sequence[Pair]) -> Table:
-    columns = text_columns("Pair", "Difference (%), 95 %", "KS D", "p, Holm")
+    columns = text_columns("Pair", "Means (%), 95 %", "Medians (%), 95 %", "KS D, 95 %", "p, Holm")
     rows = [
         [
             f"{pair.first.name} \N{MINUS SIGN} {pair.second.name}",
-            f"{signed(pair.comparison.mean_difference)} "
-            f"({signed(pair.comparison.interval[0])}, {signed(pair.comparison.interval[1])})",
-            fixed(pair.comparison.ks_distance, 2),
+            f"{signed(pair.comparison.mean_difference)} {signed_between(pair.comparison.interval)}",
+            f"{signed(pair.medians[0])} {signed_between(pair.medians[1])}",
+            f"{fixed(pair.comparison.ks_distance, 2)} {between(pair.comparison.ks_interval, 2)}",
             p_value(pair.p_adjusted),
         ]
         for pair in pairs
@@ -150,13 +172,19 @@ def filtered(shown: Shown, ranges: Mapping[str, Range]) -> Shown:
     if not own:
         return shown
     population = shown.trained.population.filter(own)
-    return replace(shown, trained=replace(shown.trained, population=population), total=shown.n)
+    asked = {column: ends for column, ends in ranges.items() if column in own}
+    return replace(shown, trained=replace(shown.trained, population=population), total=shown.n, ranges=asked)
+
+
+def drawn_rows(population: Population) -> npt.NDArray[np.int_]:
+    """The samples that a scatter draws, evenly spaced in draw order."""
+    return np.linspace(0, population.n - 1, min(population.n, DRAWN_AT_MOST)).astype(int)
 
 
 def parameter_figures(shown: Shown, *, csv: str, refinable: bool) -> list[Figure]:
     """One scatter a parameter and complexity that varies, with where the best designs lie."""
     population = shown.trained.population
-    drawn = np.linspace(0, population.n - 1, min(population.n, DRAWN_AT_MOST)).astype(int)
+    drawn = drawn_rows(population)
     ranks = np.searchsorted(np.sort(population.errors), population.errors, side="left") + 1
     columns = {
         name: population[name][drawn] / (1e6 if name in COMPLEXITIES else 1)
@@ -188,10 +216,18 @@ def _parameter_figure(shown: Shown, name: str, source: object, *, csv: str, refi
     link = ""
     if refinable and not is_cost:
         link = shown.refine_url(restriction(name, best.low, best.high))
+    caption = f"Best designs have {name} {low} to {high}{' M' if is_cost else ''}; n = {population.n}."
+    front = None
+    if is_cost:
+        found = front_of(shown, name)
+        front = drawn_front(shown, found, labelled=population.n > DRAWN_AT_MOST)
+        caption += f" {front_sentence(found, name)}"
     return Figure(
         element=f"by-{name}",
-        plot=plots.scatter_figure(source, name, label=f"{name}{unit}", slot=shown.slot, best=best, scale=scale),
-        caption=f"Best designs have {name} {low} to {high}{' M' if is_cost else ''}; n = {population.n}.",
+        plot=plots.scatter_figure(
+            source, name, label=f"{name}{unit}", slot=shown.slot, best=best, scale=scale, front=front
+        ),
+        caption=caption,
         table=quarter_table(population[name] / scale, population.errors, f"{name}{unit}"),
         size="mid",
         title=f"{name} {median}",
@@ -228,13 +264,23 @@ def best_and_worst(shown: Shown, *, count: int = BEST_SHOWN) -> tuple[list[BestL
     return lines[:count], lines[count:]
 
 
-def _pictures(shown: Shown, ids: Sequence[int]) -> dict[int, tuple[int, list[int]]]:
-    """Position and width of every block of some samples, by their id."""
+def kept_designs(shown: Shown) -> Kept:
+    """What a page that is frozen needs of the designs of one of its populations."""
+    population = shown.trained.population
+    order = population.best_to_worst()
+    listed = {int(population[SAMPLE_ID][row]) for row in (*order[:BEST_SHOWN], *order[-BEST_SHOWN:])}
+    return Kept(_pictures(shown, sorted(listed)), fits(shown, drawn_rows(population)) if population.n else None)
+
+
+def _pictures(shown: Shown, ids: Sequence[int]) -> Pictures:
+    if shown.kept:
+        return shown.kept.pictures
     if shown.imported:
         designs = load_designs(shown.imported, rows=ids)
         return {row: (row, block_widths(designs[row]) if row in designs else []) for row in ids}
     samples = Sample.objects.in_bulk(ids)
-    return {pk: (samples[pk].position, block_widths(samples[pk].design)) for pk in ids}
+    found = {pk: (sample.position, block_widths(sample.design)) for pk, sample in samples.items()}
+    return {pk: found.get(pk, (pk, [])) for pk in ids}  # a page frozen long ago may list what was deleted since
 
 
 def block_widths(design: dict[str, object]) -> list[int]:

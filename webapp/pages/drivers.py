@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from engine.statistics import holm, rank_correlation
 from engine.statistics.correlation import Correlation
 from engine.statistics.importance import Importance
 from webapp.pages import remembered
-from webapp.pages.figures import Table, text_columns
+from webapp.pages.figures import Figure, Table, text_columns
 from webapp.pages.findings import Shown
 from webapp.wording import counted, fixed, joined, p_value, percent, signed
 
@@ -56,6 +57,12 @@ def drivers(shown: Shown, parameters: list[str]) -> Drivers:
     ]
     lines.sort(key=lambda one: (-(one.importance.share if one.importance else -1), -abs(one.correlation.coefficient)))
     return Drivers(lines, [name for name in columns if name not in varying], population.n, n_best)
+
+
+def by_importance(figures: Sequence[Figure], found: Drivers) -> list[Figure]:
+    """The scatters of columns in the order of the lines; others keep their place behind them."""
+    places = {f"by-{line.name}": place for place, line in enumerate(found.lines)}
+    return sorted(figures, key=lambda figure: places.get(figure.element, len(places)))
 
 
 def driver_table(found: Drivers) -> Table:

@@ -20,11 +20,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Cells are text, escaped when shown; the first of a row is its head."""
+    """Cells are text, escaped when shown; the first of a row is its head, and leads to the row's of ``links``."""
 
     label: str
     columns: Sequence[Column]
     rows: Sequence[Sequence[str]]
+    links: Sequence[str] = ()
 
     @property
     def slug(self) -> str:
@@ -32,8 +33,10 @@ class Table:
         return slugify(self.label)
 
     @property
-    def cells(self) -> list[list[tuple[str, Column]]]:
-        return [list(zip(row, self.columns, strict=True)) for row in self.rows]
+    def lines(self) -> list[tuple[list[tuple[str, Column]], str]]:
+        """The cells of every row with their columns, and where its head leads, if anywhere."""
+        cells = [list(zip(row, self.columns, strict=True)) for row in self.rows]
+        return list(zip(cells, self.links or [""] * len(cells), strict=True))
 
 
 @dataclass(frozen=True)

@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
+from urllib.parse import urlencode
 
 import numpy as np
 from django.urls import reverse
 
-from engine.population import FloatArray
-from engine.statistics import anytime_edf_band, edf_band, error_edf, failure_bounds
+from engine.population import FloatArray, Range
+from engine.statistics import anytime_edf_band, anytime_mean, edf_band, error_edf, failure_bounds
+from engine.statistics.bootstrap import Estimate
 from engine.statistics.edf import EdfBand, ErrorEdf
+from engine.statistics.intervals import median_error, quantile_interval
 from engine.statistics.sequential import anytime_median
 from webapp import plots
+from webapp.forms.filters import range_values
 from webapp.models import ImportedPopulation, Regime, Space
 from webapp.pages.figures import Figure, LegendEntry, Table, text_columns
 from webapp.pages.remembered import estimated_mean
 from webapp.queries import COMPLEXITIES, ErrorChoice, TrainedPopulation
-from webapp.wording import NBSP, fixed, percent, significant
+from webapp.wording import NBSP, compact, fixed, percent, significant, within
 
+POPULATION_FILES = {"csv": "CSV", "parquet": "Parquet", "json": "JSON"}
+LONGEST_FILE_NAME = 120
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+Pictures = dict[int, tuple[int, list[int]]]  # by the id of a sample: its position, and the width of every block
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """What a frozen page keeps of the designs of a population.
+
+    ``pictures`` are those of the best and the worst, ``fits`` e_fit of the samples that are drawn (NaN where it was not
+    looked at), or None where the space has none.
+    """
+
+    pictures: Pictures
+    fits: FloatArray | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +50,8 @@ class Shown:
     """A population as a page shows it; ``name`` tells it apart from the others on the page.
 
     It has a space and a regime, or it was ``imported`` and has neither. Where a filter is on, ``total`` is the number
-    of samples before it.
+    of samples before it and ``ranges`` what is left, by column as in the address (complexities in millions). A frozen
+    one has what it ``kept`` of its designs.
     """
 
     space: Space | None
@@ -39,6 +61,8 @@ class Shown:
     imported: ImportedPopulation | None = None
     error: ErrorChoice = "final"
     total: int | None = None
+    kept: Kept | None = None
+    ranges: Mapping[str, Range] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -68,16 +92,36 @@ class Shown:
         return self._space.name, self._regime.name
 
     def file_url(self, kind: str, error: ErrorChoice) -> str:
-        """Where its samples can be downloaded as csv, json or parquet."""
+        """Where its samples can be downloaded as csv, json or parquet: those that are left where a filter is on."""
+        query = urlencode([("error", error), *range_values(self.ranges)])
         if self.imported:
-            return f"{reverse('imported-file', args=[self.imported.pk, kind])}?error={error}"
-        return f"{reverse('population-file', args=[self._space.pk, self._regime.pk, kind])}?error={error}"
+            return f"{reverse('imported-file', args=[self.imported.pk, kind])}?{query}"
+        return f"{reverse('population-file', args=[self._space.pk, self._regime.pk, kind])}?{query}"
+
+    @property
+    def file_name(self) -> str:
+        """Without its ending; it says whose samples, which error where there are two, and what is left of them."""
+        parts = [f"population-{self.pair}", *(["best-error"] if self.error == "best" else [])]
+        parts += [f"{column}-{_end(low)}-to-{_end(high)}" for column, (low, high) in self.ranges.items()]
+        name = re.sub(r"[^A-Za-z0-9._+-]", "_", "-".join(parts))
+        return name if len(name) <= LONGEST_FILE_NAME else f"{parts[0]}-filtered"
+
+    @property
+    def filter_words(self) -> str:
+        """What is left of its samples; empty where all are."""
+        return "; ".join(
+            range_words(f"{column} (M)" if column in COMPLEXITIES else column, *ends)
+            for column, ends in self.ranges.items()
+        )
 
     @property
     def files(self) -> list[tuple[str, str]]:
         """Its samples as files: what kind, and where."""
-        words = {"csv": "CSV", "parquet": "Parquet", "json": "JSON"}
-        return [(word, self.file_url(kind, self.error)) for kind, word in words.items()]
+        return [(word, self.file_url(kind, self.error)) for kind, word in POPULATION_FILES.items()]
+
+    def files_below(self, page: str) -> list[tuple[str, str]]:
+        """The same, of the samples that a saved page at this address shows."""
+        return [(word, f"{page}populations/{self.pair}.{kind}") for kind, word in POPULATION_FILES.items()]
 
     def refine_url(self, narrow: str = "") -> str:
         """The form that refines its space, with a range filled in; empty for an imported one, which has no laws."""
@@ -123,6 +167,20 @@ class Shown:
         """The band for a fixed n once nothing is to come; until then the one that may be looked at again and again."""
         return anytime_edf_band(self.errors) if self.trained.pending else edf_band(self.errors)
 
+    @cached_property
+    def mean(self) -> Estimate:
+        """While runs are to come, with the asymptotic interval that may be looked at again and again."""
+        return anytime_mean(self.errors) if self.trained.pending else estimated_mean(self.errors)
+
+    @cached_property
+    def median(self) -> Estimate:
+        """The interval is exact; while runs are to come, it holds at every look."""
+        return anytime_median(self.errors) if self.trained.pending else median_error(self.errors)
+
+    def quantile(self, share: float) -> str:
+        """A quantile of the error with its interval, as a cell."""
+        return quantile_cell(self.errors, share, self.band if self.trained.pending else None)
+
     @property
     def curve(self) -> plots.Curve:
         band = self.band if self.band.half_width < 1 else None
@@ -148,6 +206,19 @@ class Shown:
         return LegendEntry(self.key, self.slot, self.name, note)
 
 
+def _end(bound: float | None) -> str:
+    return "any" if bound is None else f"{bound:.12g}"
+
+
+def range_words(column: str, low: float | None, high: float | None) -> str:
+    """w_m 2.26–2.55, w_m from 2.26, w_m up to 2.55."""
+    if low is None:
+        return f"{column} up to {compact(high or 0)}"
+    if high is None:
+        return f"{column} from {compact(low)}"
+    return f"{column} {compact(low)}–{compact(high)}"
+
+
 def counts_in_words(trained: TrainedPopulation, *, of: int | None = None) -> str:
     """n used (``of`` so many, where a filter is on), f failed, p pending; and what else to know before trusting n."""
     population = trained.population
@@ -165,10 +236,10 @@ def middle_of(shown: Shown) -> tuple[str, str, str]:
     if not shown.n:
         return "Median error so far", "–", "no sample used yet"
     if not shown.trained.pending:
-        mean = estimated_mean(shown.errors)
+        mean = shown.mean
         low, high = mean.interval
         return "Mean error", f"{fixed(mean.value)}{NBSP}%", f"n {mean.n}, 95{NBSP}%: {fixed(low)}–{fixed(high)}"
-    median = anytime_median(shown.errors)
+    median = shown.median
     note = f"n {median.n}, an interval from n 50 on"
     if shown.band.half_width < 0.5:
         low, high = median.interval
@@ -193,8 +264,15 @@ def edf_shown(populations: Sequence[Shown], *, csv: str, element: str = "edf") -
 
 
 def _edf_caption(populations: Sequence[Shown], ahead: FloatArray) -> str:
-    medians = [f"half of {shown.name} below {fixed(float(np.median(shown.errors)))}{NBSP}%" for shown in populations]
-    sentences = [f"{medians[0][0].upper()}{medians[0][1:]}" + "".join(f", {text}" for text in medians[1:]) + "."]
+    medians = [
+        f"half of {shown.name} below {fixed(shown.median.value)}{NBSP}% {within(shown.median.interval)}"
+        for shown in populations
+    ]
+    sentences = [
+        f"{medians[0][0].upper()}{medians[0][1:]}"
+        + "".join(f", {text}" for text in medians[1:])
+        + f"; in brackets 95{NBSP}%{_at_every_look(populations)}."
+    ]
     sentences += [_band_sentence(shown, alone=len(populations) == 1) for shown in populations]
     if any(shown.trained.population.failed for shown in populations):
         sentences.append(_margin_sentence([shown for shown in populations if shown.trained.population.failed]))
@@ -208,9 +286,13 @@ def _edf_caption(populations: Sequence[Shown], ahead: FloatArray) -> str:
     return " ".join(sentences)
 
 
+def _at_every_look(populations: Sequence[Shown]) -> str:
+    return " at every look" if any(shown.trained.pending for shown in populations) else ""
+
+
 def _band_sentence(shown: Shown, *, alone: bool) -> str:
     whose = "Band" if alone else f"Band of {shown.name}"
-    width = f"± {fixed(shown.band.half_width, 3)}"
+    width = f"±{NBSP}{fixed(shown.band.half_width, 3)}"
     if shown.band.half_width >= 1:
         return f"{whose}: none yet; it says something from n = 50 on while runs are to come (n = {shown.n})."
     if shown.trained.pending:
@@ -229,13 +311,19 @@ def _margin_sentence(populations: Sequence[Shown]) -> str:
 
 
 def quantile_table(populations: Sequence[Shown]) -> Table:
-    columns = text_columns("Share of designs", *(f"{shown.name}, error (%)" for shown in populations))
-    return Table("Quantiles of the error", columns, quantile_rows(*(shown.errors for shown in populations)))
+    columns = text_columns("Share of designs", *(f"{shown.name}, error (%), 95 %" for shown in populations))
+    return Table("Quantiles of the error", columns, quantile_rows(*(shown.quantile for shown in populations)))
 
 
-def quantile_rows(*errors: FloatArray) -> list[list[str]]:
-    """One row a quantile, one column a population."""
-    return [[percent(share, 0), *(fixed(float(np.quantile(one, share))) for one in errors)] for share in QUANTILES]
+def quantile_rows(*cells: Callable[[float], str]) -> list[list[str]]:
+    """One row a quantile, one column a population, given by its cell for a share."""
+    return [[percent(share, 0), *(cell(share) for cell in cells)] for share in QUANTILES]
+
+
+def quantile_cell(errors: FloatArray, share: float, band: EdfBand | None = None) -> str:
+    """A quantile with its exact interval, or the one that is read off a ``band``."""
+    interval = band.quantile_interval(share) if band else quantile_interval(errors, share)
+    return f"{fixed(float(np.quantile(errors, share)))} {within(interval)}"
 
 
 def quarter_table(values: FloatArray, errors: FloatArray, label: str) -> Table:
@@ -247,8 +335,8 @@ def quarter_table(values: FloatArray, errors: FloatArray, label: str) -> Table:
         if inside.any():
             kept = errors[inside]
             span = f"{significant(low)}–{significant(high)}"
-            rows.append([span, str(len(kept)), fixed(kept.min()), fixed(kept.mean())])
-    columns = text_columns(f"{label}, quarter", "n", "Best error (%)", "Mean error (%)")
+            rows.append([span, str(len(kept)), fixed(kept.min()), quantile_cell(kept, 0.5)])
+    columns = text_columns(f"{label}, quarter", "n", "Best error (%)", "Median error (%), 95 %")
     return Table(f"Error by {label}", columns, rows)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
+
 from engine.spaces import space_from_json
 from webapp.models import Regime, Space, Team
 from webapp.pages.previews import exact_size
@@ -25,6 +27,15 @@ class Step:
     @property
     def space(self) -> Space:
         return self.line.space
+
+    @property
+    def n(self) -> int:
+        """How many samples are used."""
+        return self.outline.n if self.outline else 0
+
+    @property
+    def mean(self) -> float | None:
+        return self.outline.mean if self.outline else None
 
     @property
     def pair(self) -> str:
@@ -52,12 +63,14 @@ class Lineage:
         return sum(step.outline is not None for step in self.steps)
 
 
-def lineage(team: Team, *, asked: Regime | None, of: Space | None = None) -> Lineage:
-    """The tree of the team's spaces, or the part of it that ``of`` belongs to, under one regime.
+def lineage(
+    team: Team, *, asked: Regime | None, of: Space | None = None, spaces: QuerySet[Space] | None = None
+) -> Lineage:
+    """The tree of some spaces of the team, or of all, or the part of it that ``of`` belongs to, under one regime.
 
     Without a regime asked for it is the one under which most of these spaces have trained samples.
     """
-    lines = space_lines(team)
+    lines = space_lines(team, spaces)
     if of is not None:
         lines = _family(lines, of)
     regimes = list(team_regimes(team))

@@ -31,6 +31,8 @@ def fits(shown: Shown, rows: np.ndarray) -> FloatArray | None:
     """
     if shown.space is not None and shown.space.family != Family.ANYNET:
         return None
+    if shown.kept:
+        return shown.kept.fits
     looked_at = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MOST_FITTED)).astype(int))
     ids = shown.trained.population[SAMPLE_ID][rows[looked_at]].astype(int).tolist()
     designs = load_designs(shown.imported, rows=ids) if shown.imported else stored_designs(ids)
@@ -38,7 +40,7 @@ def fits(shown: Shown, rows: np.ndarray) -> FloatArray | None:
         return None
     column = np.full(len(rows), np.nan)
     for place, pk in zip(looked_at, ids, strict=True):
-        design = design_from_json(designs[pk])
+        design = design_from_json(designs[pk]) if pk in designs else None
         if isinstance(design, AnyNetDesign):
             column[place] = fit_of(design.to_anynet().stage_depths, design.to_anynet().stage_widths)
     return column if np.isfinite(column).any() else None

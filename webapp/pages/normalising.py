@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 
 from engine.errors import InvalidPopulation
-from engine.statistics import common_limits, compare_normalised, normalised_edf
-from engine.statistics.edf import NormalisedEdf
+from engine.statistics import common_limits, compare_normalised, normalised_band, normalised_edf
+from engine.statistics.edf import EdfBand, NormalisedEdf
 from webapp import plots
 from webapp.pages.figures import Figure, LegendEntry, Table, text_columns
 from webapp.pages.findings import QUANTILES, Shown
-from webapp.wording import NBSP, fixed, joined, percent, signed, significant
+from webapp.wording import NBSP, between, fixed, joined, percent, signed, signed_between, significant
 
 BINS = 10
 
@@ -25,6 +26,10 @@ class Normalised:
     populations: Sequence[Shown] = ()
     edfs: Sequence[NormalisedEdf] = ()
     problem: str = ""
+
+    @cached_property
+    def bands(self) -> list[EdfBand]:
+        return [normalised_band(edf) for edf in self.edfs]
 
 
 def normalise(populations: Sequence[Shown], cost: str) -> Normalised:
@@ -50,7 +55,16 @@ def normalise(populations: Sequence[Shown], cost: str) -> Normalised:
 
 def normalised_shown(found: Normalised, *, csv: str = "", element: str = "edf") -> Figure:
     """The weighted EDFs in place of the plain ones."""
-    curves = [plots.Curve(shown.key, shown.slot, edf) for shown, edf in zip(found.populations, found.edfs, strict=True)]
+    curves = [
+        plots.Curve(shown.key, shown.slot, edf, band if band.half_width < 1 else None)
+        for shown, edf, band in zip(found.populations, found.edfs, found.bands, strict=True)
+    ]
+    widths = joined(
+        [
+            f"± {fixed(band.half_width, 3)} for {shown.name}"
+            for shown, band in zip(found.populations, found.bands, strict=True)
+        ]
+    )
     legend = [
         LegendEntry(shown.key, shown.slot, shown.name, f"n {edf.n} [{fixed(edf.min)} | {fixed(edf.mean)}]")
         for shown, edf in zip(found.populations, found.edfs, strict=True)
@@ -67,8 +81,8 @@ def normalised_shown(found: Normalised, *, csv: str = "", element: str = "edf") 
         plot=plots.edf_figure(curves, x_range=plots.edf_range(curves)),
         caption=(
             f"Normalised by {found.cost}: every tenth of the common range, {low} to {high} M, weighs the same in each "
-            f"population. Outside of it and left out: {left_out}. No band is known for a weighted EDF; the means below "
-            "have their intervals."
+            f"population. Outside of it and left out: {left_out}. Bands: 95{NBSP}%, {widths}, from the effective "
+            "numbers of samples, which count a crowded tenth for less."
         ),
         table=_quantiles(found),
         size="tall",
@@ -78,8 +92,15 @@ def normalised_shown(found: Normalised, *, csv: str = "", element: str = "edf") 
 
 
 def _quantiles(found: Normalised) -> Table:
-    columns = text_columns("Share of designs", *(f"{shown.name}, error (%)" for shown in found.populations))
-    rows = [[percent(share, 0), *(fixed(_quantile(edf, share)) for edf in found.edfs)] for share in QUANTILES]
+    columns = text_columns("Share of designs", *(f"{shown.name}, error (%), 95 %" for shown in found.populations))
+    both = list(zip(found.edfs, found.bands, strict=True))
+    rows = [
+        [
+            percent(share, 0),
+            *(f"{fixed(_quantile(edf, share))} {between(band.quantile_interval(share))}" for edf, band in both),
+        ]
+        for share in QUANTILES
+    ]
     return Table(f"Quantiles of the error at equal {found.cost}", columns, rows)
 
 
@@ -89,16 +110,20 @@ def _quantile(edf: NormalisedEdf, share: float) -> float:
 
 
 def normalised_table(found: Normalised) -> Table:
-    columns = text_columns("Population", "n inside", "Left out", "Bins used", "Mean error (%), 95 %")
+    columns = text_columns(
+        "Population", "n inside", "Effective n", "Left out", "Bins used", "Median (%), 95 %", "Mean error (%), 95 %"
+    )
     rows = [
         [
             shown.name,
             str(edf.n),
+            fixed(edf.effective_n),
             str(edf.left_out),
             f"{edf.bins_used} of {edf.bins}",
-            f"{fixed(edf.mean)} ({fixed(edf.interval[0])}–{fixed(edf.interval[1])})",
+            f"{fixed(_quantile(edf, 0.5))} {between(band.quantile_interval(0.5))}",
+            f"{fixed(edf.mean)} {between(edf.interval)}",
         ]
-        for shown, edf in zip(found.populations, found.edfs, strict=True)
+        for shown, edf, band in zip(found.populations, found.edfs, found.bands, strict=True)
     ]
     return Table(f"At equal {found.cost}", columns, rows)
 
@@ -112,12 +137,12 @@ def normalised_pairs(found: Normalised) -> Table:
         rows.append(
             [
                 f"{first.name} \N{MINUS SIGN} {second.name}",
-                f"{signed(test.mean_difference)} ({signed(test.interval[0])}, {signed(test.interval[1])})",
-                fixed(test.ks_distance, 2),
+                f"{signed(test.mean_difference)} {signed_between(test.interval)}",
+                f"{fixed(test.ks_distance, 2)} {between(test.ks_interval, 2)}",
             ]
         )
     return Table(
-        f"Differences at equal {found.cost}", text_columns("Pair", "Difference (%), 95 %", "KS D, weighted"), rows
+        f"Differences at equal {found.cost}", text_columns("Pair", "Means (%), 95 %", "KS D, weighted, 95 %"), rows
     )
 
 

@@ -6,7 +6,7 @@ Everything here is bounded in candidates and in time, because it answers while s
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -26,6 +26,7 @@ from webapp.plots import FloatArray
 from webapp.wording import percent, significant
 
 SEED = 0
+SPREAD = "spread-"  # of the figures' names, before that of the complexity
 SPREAD_SIZE = 400  # designs whose complexity is shown, whatever the window
 WINDOW_SIZE = 50  # designs drawn within the window, for its acceptance
 EXAMPLES = 6
@@ -61,6 +62,7 @@ class Preview:
     blocks: int
     figures: list[Figure]
     slot: int
+    paths: Mapping[str, Sequence[str | int]]
 
     @property
     def in_window(self) -> float | None:
@@ -99,6 +101,7 @@ def preview(
         blocks=max((len(example.widths) for example in examples), default=1),
         figures=_histograms(spread, regime, slot) if spread else [],
         slot=slot,
+        paths=space.parameter_paths(),
     )
 
 
@@ -152,12 +155,29 @@ def _histogram(name: str, counts: FloatArray, limits: Any, slot: int) -> Figure:
     if limits is not None:
         window = (low / scale if low is not None else None, high / scale if high is not None else None)
     return Figure(
-        element=f"spread-{name}",
+        element=f"{SPREAD}{name}",
         plot=plots.histogram_figure(shown, label=f"{name} ({unit})", slot=slot, window=window),
         caption=_histogram_caption(len(counts) - len(shown), len(counts), window, unit),
         table=_quantile_table(name, counts / scale, unit),
         title=name,
     )
+
+
+def spread_numbers(shown: Preview, name: str) -> tuple[list[str], list[list[float]]]:
+    """Head and rows of a file: the complexity of every drawn design, with its parameters as drawn."""
+    if shown.spread is None:
+        return [name], []
+    rows = []
+    for design, count in zip(shown.spread.designs, getattr(shown.spread, name).tolist(), strict=True):
+        values = design.to_json()
+        rows.append([*(_value(values, path) for path in shown.paths.values()), count])
+    return [*shown.paths, name], rows
+
+
+def _value(values: Any, path: Sequence[str | int]) -> float:
+    for step in path:
+        values = values[step]
+    return float(values)
 
 
 def _histogram_caption(beyond: int, n: int, window: Any, unit: str) -> str:

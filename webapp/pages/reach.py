@@ -16,7 +16,7 @@ from webapp.pages.findings import Shown
 from webapp.plots import evidence as evidence_plots
 from webapp.plots.evidence import Line
 from webapp.queries import COMPLEXITIES
-from webapp.wording import NBSP, counted, fixed, joined, p_text, significant
+from webapp.wording import NBSP, between, counted, fixed, joined, p_text, significant
 
 FEWEST = 8  # samples, for a study of parts of them
 SEARCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
@@ -104,6 +104,7 @@ class CostTest:
     first: Shown
     second: Shown
     distance: float
+    interval: tuple[float, float]
     p_adjusted: float
 
 
@@ -117,7 +118,10 @@ def cost_tests(populations: Sequence[Shown]) -> list[CostTest]:
     ]
     tests = [ks_test(first.trained.population[cost], second.trained.population[cost]) for cost, first, second in asked]
     adjusted = holm([test.p_value for test in tests]) if tests else np.array([])
-    return [CostTest(*one, test.distance, float(p)) for one, test, p in zip(asked, tests, adjusted, strict=True)]
+    return [
+        CostTest(*one, test.distance, test.interval, float(p))
+        for one, test, p in zip(asked, tests, adjusted, strict=True)
+    ]
 
 
 def cost_warning(tests: Sequence[CostTest]) -> str:
@@ -129,8 +133,9 @@ def cost_warning(tests: Sequence[CostTest]) -> str:
     worst = max(differing, key=lambda test: test.distance)
     return (
         f"The populations differ in complexity ({costs}; {worst.cost} of {worst.first.name} and {worst.second.name}: "
-        f"KS{NBSP}D{NBSP}={NBSP}{fixed(worst.distance, 2)}, {p_text(worst.p_adjusted)} after Holm). A part of the "
-        "difference in error may come from that: look at the EDFs normalised by complexity before you conclude."
+        f"KS{NBSP}D{NBSP}={NBSP}{fixed(worst.distance, 2)} {between(worst.interval, 2)}, "
+        f"{p_text(worst.p_adjusted)} after Holm). A part of the difference in error may come from that: look at the "
+        "EDFs normalised by complexity before you conclude."
     )
 
 
@@ -179,7 +184,8 @@ def _cost_figure(cost: str, populations: Sequence[Shown], tests: Sequence[CostTe
 
 def _cost_caption(tests: Sequence[CostTest]) -> str:
     said = [
-        f"{test.first.name} and {test.second.name}: D {fixed(test.distance, 2)}, {p_text(test.p_adjusted)}"
+        f"{test.first.name} and {test.second.name}: D {fixed(test.distance, 2)} {between(test.interval, 2)}, "
+        f"{p_text(test.p_adjusted)}"
         for test in sorted(tests, key=lambda test: test.p_adjusted)[:3]
     ]
     more = f", and {len(tests) - 3} pairs more alike" if len(tests) > 3 else ""

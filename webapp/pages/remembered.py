@@ -16,8 +16,10 @@ import numpy as np
 from engine.population import FloatArray, Population
 from engine.statistics import (
     compare_errors,
+    compare_sequentially,
     expected_best,
     mean_error,
+    median_difference,
     parameter_importance,
     random_search_curve,
     sample_size_study,
@@ -28,6 +30,7 @@ from engine.statistics.comparisons import Comparison
 from engine.statistics.importance import ParameterImportance
 from engine.statistics.refine import Refinement
 from engine.statistics.search import RandomSearchCurve, SampleSizeStudy
+from engine.statistics.sequential import SequentialComparison
 from webapp.pages.insides import BoolArray
 
 MOST = 256  # results kept; each is small
@@ -73,6 +76,19 @@ def estimated_mean(errors: FloatArray) -> Estimate:
 def compared(errors_a: FloatArray, errors_b: FloatArray) -> Comparison:
     """`engine.statistics.compare_errors`."""
     return _remember(_digest("compared", errors_a, errors_b), lambda: compare_errors(errors_a, errors_b))
+
+
+def medians_compared(errors_a: FloatArray, errors_b: FloatArray) -> tuple[float, tuple[float, float]]:
+    """`engine.statistics.median_difference`."""
+    return _remember(_digest("medians", errors_a, errors_b), lambda: median_difference(errors_a, errors_b))
+
+
+def compared_in_order(errors_a: FloatArray, errors_b: FloatArray, *, alpha: float, budget: int) -> SequentialComparison:
+    """`engine.statistics.compare_sequentially`."""
+    return _remember(
+        _digest(f"in order {alpha} {budget}", errors_a, errors_b),
+        lambda: compare_sequentially(errors_a, errors_b, alpha=alpha, budget=budget),
+    )
 
 
 def sample_sizes(errors: FloatArray) -> SampleSizeStudy:

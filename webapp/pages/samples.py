@@ -1,4 +1,4 @@
-"""One sample: its design in words, code and pictures, and its place among the others of its population."""
+"""One sample: its design in words and pictures, and its place among the others of its population."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from webapp.models import Epoch, Run, Sample
 from webapp.pages.figures import Figure, LegendEntry, Table, text_columns
 from webapp.queries import COMPLEXITIES, TrainedPopulation
 from webapp.wording import NBSP, compact, counted, fixed, joined
-
-LINE_WIDTH = 54  # characters, so that nothing is cut beside the tables
 
 
 @dataclass(frozen=True)
@@ -68,35 +66,6 @@ def _value_words(value: object) -> str:
     if isinstance(value, tuple):
         return " ".join(compact(entry) for entry in value)
     return compact(value) if isinstance(value, int | float) else str(value)
-
-
-def code_of(design: Design, *, in_channels: int, num_classes: int) -> str:
-    """A program of this engine that builds the network."""
-    name = type(design).__name__
-    arguments = [f"{item.name}={_literal(getattr(design, item.name))}," for item in fields(design)]
-    lines: list[str] = []
-    for argument in arguments:
-        if lines and len(lines[-1]) + len(argument) + 1 <= LINE_WIDTH:
-            lines[-1] += f" {argument}"
-        else:
-            lines.append(f"    {argument}")
-    return "\n".join(
-        [
-            f"from engine.designs import {name}",
-            "from engine.networks import build_network",
-            "",
-            f"design = {name}(",
-            *lines,
-            ")",
-            "network = build_network(",
-            f"    design, in_channels={in_channels}, num_classes={num_classes}",
-            ")",
-        ]
-    )
-
-
-def _literal(value: object) -> str:
-    return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
 def linear_fit_of(drawn: Design, anynet: AnyNetDesign) -> LinearFit | None:

@@ -13,11 +13,13 @@ from django.db.models import Model
 
 from engine.population import FloatArray, Population
 from webapp.models import ImportedPopulation, Regime, Space, Team
-from webapp.pages.findings import Shown
+from webapp.pages.analyses import kept_designs
+from webapp.pages.findings import Kept, Shown
 from webapp.queries import TrainedPopulation
 
 SCHEMA = 1
-LEFT_OUT = {"team", "created_by", "created_at"}  # who and when belong to the row, not to what was measured
+# What belongs to the row and not to what was measured: whose it is, and how it is filed.
+LEFT_OUT = {"team", "created_by", "created_at", "tags", "archived_at"}
 
 Row = TypeVar("Row", Space, Regime, ImportedPopulation)
 
@@ -44,11 +46,14 @@ def _to_json(shown: Shown) -> dict[str, Any]:
         "name": shown.name,
         "error": shown.error,
         "total": shown.total,
+        "ranges": dict(shown.ranges),
         "columns": {name: _array_to_text(population[name]) for name in population.names},
         "failed": population.failed,
         "pending": population.pending,
         "ahead": _array_to_text(shown.trained.ahead),
         "cancelled": shown.trained.cancelled,
+        "in_order": None if shown.trained.in_order is None else _array_to_text(shown.trained.in_order),
+        "kept": _kept_to_json(kept_designs(shown)),
     }
 
 
@@ -58,12 +63,32 @@ def _from_json(content: dict[str, Any], team: Team) -> Shown:
     return Shown(
         _row_from_json(Space, content["space"], team),
         _row_from_json(Regime, content["regime"], team),
-        TrainedPopulation(population, ahead=_array_from_text(content["ahead"]), cancelled=content["cancelled"]),
+        TrainedPopulation(
+            population,
+            ahead=_array_from_text(content["ahead"]),
+            cancelled=content["cancelled"],
+            in_order=_array_from_text(text) if (text := content.get("in_order")) else None,
+        ),
         name=content["name"],
         imported=_row_from_json(ImportedPopulation, content["imported"], team),
         error=content["error"],
         total=content["total"],
+        ranges={column: (low, high) for column, (low, high) in content.get("ranges", {}).items()},
+        kept=_kept_from_json(content["kept"]) if "kept" in content else None,
     )
+
+
+def _kept_to_json(kept: Kept) -> dict[str, Any]:
+    return {
+        "pictures": [(pk, *picture) for pk, picture in kept.pictures.items()],
+        "fits": None if kept.fits is None else _array_to_text(kept.fits),
+    }
+
+
+def _kept_from_json(content: dict[str, Any]) -> Kept:
+    """Pages frozen before designs were kept have no such part and look them up: a sample's design never changes."""
+    pictures = {pk: (position, widths) for pk, position, widths in content["pictures"]}
+    return Kept(pictures, None if content["fits"] is None else _array_from_text(content["fits"]))
 
 
 def _row_to_json(row: Model | None) -> dict[str, Any] | None:

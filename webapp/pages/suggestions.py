@@ -11,11 +11,11 @@ from engine.space_checks import RULES
 from engine.spaces import AnyNetSpace, RegNetSpace
 from engine.statistics.refine import Refinement
 from webapp.pages import remembered
-from webapp.pages.findings import Shown
+from webapp.pages.findings import Shown, range_words
 from webapp.pages.insides import BoolArray, inside
 from webapp.pages.narrowing import narrowed, restriction
 from webapp.space_words import RULE_WORDS
-from webapp.wording import NBSP, compact, p_text, signed
+from webapp.wording import NBSP, p_text, signed
 
 MOST_SHOWN = 6
 
@@ -72,15 +72,6 @@ def _line(shown: Shown, result: Refinement) -> Suggestion:
         refine_url=f"{url}?{urlencode([('narrow', asked)], safe=':')}" if url else "",
         result=result,
     )
-
-
-def range_words(column: str, low: float | None, high: float | None) -> str:
-    """w_m 2.26–2.55, w_m from 2.26, w_m up to 2.55."""
-    if low is None:
-        return f"{column} up to {compact(high or 0)}"
-    if high is None:
-        return f"{column} from {compact(low)}"
-    return f"{column} {compact(low)}–{compact(high)}"
 
 
 def asked_words(asked: str) -> str:

@@ -12,18 +12,12 @@ FORMS = frozenset({"form", "input", "select", "textarea"})
 Attributes = list[tuple[str, str | None]]
 
 
-def without_links(html: str) -> str:
-    """Links become their text; buttons that are links, ways to other views, forms, menus, downloads and polling go."""
-    return _filtered(html, keep_links=False)
+def without_links(html: str, *, files: str = "") -> str:
+    """Links become their text; buttons that are links, ways to other views, forms, menus, downloads and polling go.
 
-
-def without_downloads(html: str) -> str:
-    """The files that belong to the figures and tables go."""
-    return _filtered(html, keep_links=True)
-
-
-def _filtered(html: str, *, keep_links: bool) -> str:
-    reader = _Reader(keep_links=keep_links)
+    Downloads stay where their addresses begin with ``files``, which is the address of the page itself.
+    """
+    reader = _Reader(files)
     reader.feed(html)
     reader.close()
     return "".join(reader.parts)
@@ -32,9 +26,9 @@ def _filtered(html: str, *, keep_links: bool) -> str:
 class _Reader(HTMLParser):
     """Gives back what it reads, except for what goes; the templates of this product nest their tags properly."""
 
-    def __init__(self, *, keep_links: bool) -> None:
+    def __init__(self, files: str) -> None:
         super().__init__(convert_charrefs=False)
-        self.keep_links = keep_links
+        self.files = files
         self.parts: list[str] = []
         self.dropped: list[str] = []  # the open tags of an element that goes, from its own on
         self.spans: list[bool] = []  # for each open link: whether it became a span
@@ -50,7 +44,7 @@ class _Reader(HTMLParser):
                 self.dropped.append(tag)
             return
         if tag == "a":
-            self.spans.append(not self.keep_links and not (given.get("href") or "").startswith("#"))
+            self.spans.append(not (given.get("href") or "").startswith("#") and not self._is_own_file(given))
             if self.spans[-1]:
                 self.parts.append("<span>")
                 return
@@ -69,15 +63,19 @@ class _Reader(HTMLParser):
 
     def _goes(self, tag: str, given: dict[str, str | None]) -> bool:
         classes = (given.get("class") or "").split()
-        if "files" in classes or (tag == "a" and FILES.search(given.get("href") or "")):
-            return True
-        if self.keep_links:
-            return False
         if "ways" in classes:  # to other views of the same page
             return True
+        if "files" in classes or "data-files" in given:
+            return not self.files
+        if tag == "a" and FILES.search(given.get("href") or ""):
+            return not self._is_own_file(given)
         menu = tag == "details" and "menu" in classes
         polls = any(name.startswith("hx-") for name in given)
         return tag in FORMS or menu or polls or (tag == "a" and "button" in classes)
+
+    def _is_own_file(self, given: dict[str, str | None]) -> bool:
+        address = given.get("href") or ""
+        return bool(self.files) and address.startswith(self.files) and bool(FILES.search(address))
 
     def handle_data(self, data: str) -> None:
         self._keep(data)

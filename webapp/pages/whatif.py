@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,13 +14,15 @@ from engine.statistics import edf_band, what_if
 from engine.statistics.refine import WhatIf
 from webapp import plots
 from webapp.pages.figures import Figure, LegendEntry, Table, text_columns
-from webapp.pages.findings import Shown, quantile_rows
+from webapp.pages.findings import Shown, quantile_cell, quantile_rows
 from webapp.pages.insides import BoolArray, inside
+from webapp.pages.remembered import estimated_mean
 from webapp.queries import SAMPLE_ID, drawn_designs
-from webapp.wording import NBSP, counted, fixed, p_text, signed
+from webapp.wording import NBSP, between, counted, fixed, p_text, signed, within
 
 MOST_ASKED = 1_000  # samples whose designs are asked one by one, where the columns can't tell
 INSIDE = "inside"  # key of the curve
+WHAT_IF = "what-if"  # name of the figure
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +32,7 @@ class WhatIfShown:
     sentence: str
     result: WhatIf | None = None
     figure: Figure | None = None
+    parent: Shown | None = None
 
 
 def what_if_shown(
@@ -36,7 +40,7 @@ def what_if_shown(
     child: AnyNetSpace | RegNetSpace,
     space: AnyNetSpace | RegNetSpace,
     *,
-    element: str = "what-if",
+    element: str = WHAT_IF,
 ) -> WhatIfShown:
     """The samples of ``parent``, whose space is ``space``, that lie inside ``child``."""
     population, kept = _asked(child, space, parent.trained.population)
@@ -49,7 +53,20 @@ def what_if_shown(
         return WhatIfShown(f"All of {among} lie inside: for what was trained it changes nothing.")
     result = what_if(population, kept)
     sentence = _sentence(result, among)
-    return WhatIfShown(sentence, result, _figure(parent, result, sentence, element=element))
+    return WhatIfShown(sentence, result, _figure(parent, result, sentence, element=element), parent)
+
+
+def what_if_numbers(shown: WhatIfShown) -> tuple[list[str], list[list[Any]]]:
+    """Head and rows of a file: the steps of both EDFs, one row an error."""
+    assert shown.result is not None  # noqa: S101  (a figure is drawn from a result)
+    assert shown.parent is not None  # noqa: S101
+    curves = {"inside": shown.result.edf, shown.parent.name: shown.parent.edf}
+    rows: list[list[Any]] = [
+        [name, float(error), float(fraction)]
+        for name, edf in curves.items()
+        for error, fraction in zip(edf.errors, edf.fractions, strict=True)
+    ]
+    return ["samples", "error_percent", "fraction"], rows
 
 
 def _asked(
@@ -68,8 +85,8 @@ def _asked(
 def _sentence(result: WhatIf, among: str) -> str:
     lies = "lies" if result.n == 1 else "lie"
     said = (
-        f"{result.n:,} of {among} {lies} inside: mean error {fixed(result.edf.mean)}{NBSP}%, "
-        f"{signed(result.mean_difference)}"
+        f"{result.n:,} of {among} {lies} inside: mean error {fixed(result.edf.mean)}{NBSP}% "
+        f"{within(estimated_mean(result.population.errors).interval)}, {signed(result.mean_difference)}"
     )
     if 1 in (result.n, result.n_parent - result.n):
         said += " against all of them; one sample gives no interval."
@@ -77,7 +94,8 @@ def _sentence(result: WhatIf, among: str) -> str:
         low, high = result.interval
         said += (
             f" (95{NBSP}%: {signed(low)}, {signed(high)}) against all of them, "
-            f"KS{NBSP}D{NBSP}={NBSP}{fixed(result.ks_distance, 2)}; {p_text(result.p_value)} inside against outside."
+            f"KS{NBSP}D{NBSP}={NBSP}{fixed(result.ks_distance, 2)} {between(result.ks_interval, 2)}; "
+            f"{p_text(result.p_value)} inside against outside."
         )
     return f"{said} A subset of the parent's samples: a batch has to confirm it."
 
@@ -90,12 +108,13 @@ def _figure(parent: Shown, result: WhatIf, sentence: str, *, element: str) -> Fi
         plots.Curve(parent.key, parent.slot, parent.edf),
     ]
     note = f"n {result.n} [{fixed(result.edf.min)} | {fixed(result.edf.mean)}]"
-    columns = text_columns("Share of designs", "Inside, error (%)", f"{parent.name}, error (%)")
+    columns = text_columns("Share of designs", "Inside, error (%), 95 %", f"{parent.name}, error (%), 95 %")
+    rows = quantile_rows(lambda share: quantile_cell(result.population.errors, share), parent.quantile)
     return Figure(
         element=element,
         plot=plots.edf_figure(curves, x_range=plots.edf_range(curves), height=224),
         caption=sentence,
-        table=Table("What if: quantiles of the error", columns, quantile_rows(result.population.errors, parent.errors)),
+        table=Table("What if: quantiles of the error", columns, rows),
         size="mid",
         legend=[LegendEntry(INSIDE, slot, "Inside", note), parent.legend],
     )

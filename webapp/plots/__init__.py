@@ -93,6 +93,18 @@ class Curve:
     failures: FailureBounds | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class DrawnFront:
+    """A front of error against a cost as drawn: rising costs in the unit of the axis, falling errors (percent).
+
+    ``labels`` say what each is where the points below don't, because only a part of them is drawn.
+    """
+
+    costs: FloatArray
+    errors: FloatArray
+    labels: Sequence[str] = ()
+
+
 def page_plots(figures: Mapping[str, Any]) -> dict[str, Any]:
     """What goes into the page's one ``script[data-plots]``: element id -> figure, all in one document."""
     document = Document(theme=THEME)
@@ -216,10 +228,13 @@ def population_source(columns: Mapping[str, FloatArray], *, urls: Sequence[str],
 
 def scatter_figure(
     source: Any, column: str, *, label: str, slot: int, best: EmpiricalBootstrap | None, scale: float = 1,
-    height: int = 224,
+    front: DrawnFront | None = None, height: int = 224,
 ) -> Any:  # fmt: skip
-    """Parameter against error; shaded: empirical bootstrap, 95 %; line: its median. ``source`` is shared by all."""
-    plot = base_figure(height, label, "error (%)", tools="box_select,tap,reset")
+    """Parameter against error; shaded: empirical bootstrap, 95 %; line: its median. ``source`` is shared by all.
+
+    Of a cost, its ``front`` lies over the points as steps.
+    """
+    plot = base_figure(height, label, "error (%)", tools="box_select,lasso_select,tap,reset")
     plot.toolbar.active_drag = plot.select_one(BoxSelectTool)
     if best is not None:
         shade: dict[str, Any] = {"fill_color": ACCENT, "fill_alpha": 0.1, "line_color": ACCENT, "line_alpha": 0.35}
@@ -232,7 +247,20 @@ def scatter_figure(
         nonselection_fill_color=colour, nonselection_fill_alpha=0.12,
     )  # fmt: skip
     plot.add_tools(HoverTool(visible=False, renderers=[points], tooltips=_point_tip(source)))
+    if front is not None:
+        _draw_front(plot, front, colour)
     return plot
+
+
+def _draw_front(plot: Any, front: DrawnFront, colour: str) -> None:
+    source = ColumnDataSource({"x": front.costs, "y": front.errors})
+    if front.labels:
+        source.data["label"] = list(front.labels)
+    plot.step("x", "y", source=source, mode="after", line_color=colour, line_width=1.5)
+    marks = plot.scatter("x", "y", source=source, size=7, line_color=None, fill_color=colour)
+    marks.nonselection_glyph = None  # a click that misses all of them must not pale them
+    if front.labels:
+        plot.add_tools(HoverTool(visible=False, renderers=[marks], tooltips="@label"))
 
 
 def _point_tip(source: Any) -> list[tuple[str, str]]:

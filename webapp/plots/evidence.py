@@ -8,9 +8,13 @@ from typing import Any
 
 import numpy as np
 from bokeh.models import NumeralTickFormatter
+from bokeh.models.annotations import Span
 
 from engine.statistics.search import SampleSizeStudy
-from webapp.plots import MUTED, SPACE_COLOURS, SPACE_DASHES, FloatArray, base_figure
+from engine.statistics.sequential import SequentialComparison
+from webapp.plots import ACCENT, MUTED, SPACE_COLOURS, SPACE_DASHES, FloatArray, base_figure
+
+MOST_LOOKS = 500  # points of a path as drawn
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +46,23 @@ def sample_size_figure(study: SampleSizeStudy, *, key: str, slot: int, height: i
     plot.line(x=m, y=study.band_half_width, line_color=MUTED, line_dash=[4, 4], line_width=1.5, name=key)
     plot.line(x=m, y=study.distance, line_color=colour, line_width=2, name=key)
     plot.scatter(x=m, y=study.distance, size=5, line_color=None, fill_color=colour, name=key)
+    return plot
+
+
+def in_order_figure(found: SequentialComparison, *, slot: int, height: int = 224) -> Any:
+    """The confidence sequence of the share of pairs that A wins; dashed: where both count as alike."""
+    plot = base_figure(height, "pairs compared", "share lower", y_range=(0, 1))
+    plot.yaxis.formatter = NumeralTickFormatter(format="0 %")
+    path, colour = found.path, SPACE_COLOURS[slot]
+    kept = np.unique(np.linspace(0, len(path.pairs) - 1, min(len(path.pairs), MOST_LOOKS)).astype(int))
+    won, lost = np.cumsum(path.outcomes == 1), np.cumsum(path.outcomes == -1)
+    x, share = path.pairs[kept].astype(float), ((won + 0.5) / (won + lost + 1))[kept]
+    plot.varea(x=x, y1=path.low[kept], y2=path.high[kept], fill_color=colour, fill_alpha=0.13)
+    plot.line(x=x, y=share, line_color=colour, line_width=2)
+    for location, dash in ((0.5, "solid"), (0.5 - found.margin, [4, 4]), (0.5 + found.margin, [4, 4])):
+        plot.add_layout(Span(location=location, dimension="width", line_color=MUTED, line_dash=dash, line_width=1.5))
+    if found.decided_at is not None:
+        plot.add_layout(Span(location=found.decided_at, dimension="height", line_color=ACCENT, line_width=1.5))
     return plot
 
 

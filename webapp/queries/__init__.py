@@ -2,9 +2,10 @@
 
 from webapp.queries.api_tokens import account_tokens, find_api_token
 from webapp.queries.batches import (
+    BATCH_WORDS,
+    SPACE_NAME,
     BatchProgress,
     FailureGroup,
-    RegimeCost,
     active_batches,
     batch_errors,
     batch_progress,
@@ -12,12 +13,14 @@ from webapp.queries.batches import (
     ended_batches,
     failure_groups,
     finished_batches,
-    regime_cost,
     space_batches,
     team_batches,
     undrawable_batches,
 )
+from webapp.queries.costs import RegimeCost, regime_cost, regime_costs
+from webapp.queries.filing import BatchContents, batch_contents, tags_in_use
 from webapp.queries.imports import imported_populations, load_columns, load_designs, load_imported
+from webapp.queries.notifications import count_unread, notification_lines, notifications_of
 from webapp.queries.populations import (
     COMPLEXITIES,
     SAMPLE_ID,
@@ -25,6 +28,7 @@ from webapp.queries.populations import (
     Outline,
     PopulationSummary,
     TrainedPopulation,
+    acceptances,
     drawn_designs,
     load_population,
     load_trained,
@@ -34,6 +38,7 @@ from webapp.queries.populations import (
 )
 from webapp.queries.results import last_trained, result_pages, working_links
 from webapp.queries.runs import (
+    RUN_ORDERS,
     RunLine,
     RunPage,
     TrainedOn,
@@ -43,20 +48,35 @@ from webapp.queries.runs import (
     trained_on,
     without_use_for_checkpoints,
 )
-from webapp.queries.samples import sample_columns
+from webapp.queries.samples import sample_columns, samples_by_id
 from webapp.queries.search import Found, search
-from webapp.queries.spaces import MethodFacts, SpaceLine, method_facts, space_lines, team_regimes
-from webapp.queries.teams import find_invitation, open_invitation, open_invitations, team_events, team_members
-from webapp.queries.workers import Capacity, WorkerLine, capacity, slots_on, worker_lines
+from webapp.queries.spaces import MethodFacts, SpaceLine, method_facts, space_lines, team_regimes, team_spaces
+from webapp.queries.teams import (
+    ROLE_ORDER,
+    find_invitation,
+    open_invitation,
+    open_invitations,
+    team_events,
+    team_members,
+)
+from webapp.queries.workers import BADGES as WORKER_WORDS
+from webapp.queries.workers import Capacity, Holders, WorkerLine, capacity, data_set_holders, slots_on, worker_lines
 
 __all__ = [
+    "BATCH_WORDS",
     "COMPLEXITIES",
+    "ROLE_ORDER",
+    "RUN_ORDERS",
     "SAMPLE_ID",
+    "SPACE_NAME",
+    "WORKER_WORDS",
+    "BatchContents",
     "BatchProgress",
     "Capacity",
     "ErrorChoice",
     "FailureGroup",
     "Found",
+    "Holders",
     "MethodFacts",
     "Outline",
     "PopulationSummary",
@@ -67,13 +87,17 @@ __all__ = [
     "TrainedOn",
     "TrainedPopulation",
     "WorkerLine",
+    "acceptances",
     "account_tokens",
     "active_batches",
+    "batch_contents",
     "batch_errors",
     "batch_progress",
     "batches_with_failures",
     "capacity",
     "count_cancelled",
+    "count_unread",
+    "data_set_holders",
     "drawn_designs",
     "ended_batches",
     "failure_groups",
@@ -89,23 +113,29 @@ __all__ = [
     "load_population",
     "load_trained",
     "method_facts",
+    "notification_lines",
+    "notifications_of",
     "open_invitation",
     "open_invitations",
     "population_outlines",
     "population_summaries",
     "regime_cost",
+    "regime_costs",
     "result_pages",
     "run_page",
     "sample_columns",
+    "samples_by_id",
     "search",
     "slots_on",
     "space_batches",
     "space_lines",
     "stored_designs",
+    "tags_in_use",
     "team_batches",
     "team_events",
     "team_members",
     "team_regimes",
+    "team_spaces",
     "trained_on",
     "undrawable_batches",
     "without_use_for_checkpoints",

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 from django.db import connection
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Lower, Now
 
-from webapp.models import BatchState, FailureKind, Regime, Run, RunState, Sample, SampleBatch, Space, Team
+from webapp.models import BatchState, FailureKind, Run, RunState, Sample, SampleBatch, Space, Team
 
 NEWS = timedelta(days=7)  # what is older needs nobody any more
 
@@ -155,30 +155,49 @@ def team_batches(team: Team) -> QuerySet[SampleBatch]:
     return SampleBatch.objects.filter(space__team=team).select_related("space", "regime", "created_by")
 
 
+# Looked up for each batch. By a join PostgreSQL may walk through all spaces in the order of their names and look for
+# the batches of each, which takes minutes where most spaces have none.
+SPACE_NAME = Subquery(Space.objects.filter(pk=OuterRef("space_id")).values(name_small=Lower("name")))
+
+
+def _some(**runs: object) -> Q:
+    return Q(Exists(Run.objects.filter(batch=OuterRef("pk"), **runs)))
+
+
+UNDRAWN = Q(state__in=[BatchState.REQUESTED, BatchState.DRAWING])
+LEFT = _some(state__in=[RunState.QUEUED, RunState.RUNNING])
+AT_WORK = Q(state=BatchState.DRAWING) | _some(state=RunState.RUNNING)
+ENDED = Q(state=BatchState.READY) & ~LEFT
+ALL_CANCELLED = _some(state=RunState.CANCELLED) & ~_some(state=RunState.DONE)
+# The condition for each word that `BatchProgress.word` can be.
+BATCH_WORDS = {
+    "waiting": (UNDRAWN | LEFT) & Q(paused=False) & ~AT_WORK,
+    "running": Q(paused=False) & AT_WORK,
+    "paused": (UNDRAWN | LEFT) & Q(paused=True),
+    "done": ENDED & ~ALL_CANCELLED,
+    "failed": Q(state__in=[BatchState.EXHAUSTED, BatchState.FAILED]),
+    "cancelled": ENDED & ALL_CANCELLED,
+}
+
+
 def active_batches(team: Team) -> QuerySet[SampleBatch]:
     """Batches with something to come, in the order in which the queue serves them."""
-    left = Run.objects.filter(batch=OuterRef("pk"), state__in=[RunState.QUEUED, RunState.RUNNING])
-    to_draw = Q(state__in=[BatchState.REQUESTED, BatchState.DRAWING])
-    return team_batches(team).filter(to_draw | Q(Exists(left))).order_by("paused", "-priority", "id")
+    return team_batches(team).filter(UNDRAWN | LEFT).order_by("paused", "-priority", "id")
 
 
 def finished_batches(team: Team) -> QuerySet[SampleBatch]:
-    """Batches with results and nothing to come, the newest first."""
-    left = Run.objects.filter(batch=OuterRef("pk"), state__in=[RunState.QUEUED, RunState.RUNNING])
-    done = Run.objects.filter(batch=OuterRef("pk"), state=RunState.DONE)
-    return team_batches(team).filter(Exists(done), ~Exists(left), state=BatchState.READY).order_by("-id")
+    """Batches with results and nothing to come, the newest first; without archived ones."""
+    return team_batches(team).filter(ENDED, _some(state=RunState.DONE), archived_at=None).order_by("-id")
 
 
 def ended_batches(team: Team) -> QuerySet[SampleBatch]:
     """Batches with nothing to come, with results or without, the newest first."""
-    left = Run.objects.filter(batch=OuterRef("pk"), state__in=[RunState.QUEUED, RunState.RUNNING])
-    ended = [BatchState.READY, BatchState.EXHAUSTED, BatchState.FAILED]
-    return team_batches(team).filter(~Exists(left), state__in=ended).order_by("-id")
+    return team_batches(team).filter(ENDED | BATCH_WORDS["failed"]).order_by("-id")
 
 
 def undrawable_batches(team: Team) -> QuerySet[SampleBatch]:
     """Batches of the last week whose draw ended without designs, by itself, the newest first."""
-    ended = team_batches(team).filter(state__in=[BatchState.EXHAUSTED, BatchState.FAILED])
+    ended = team_batches(team).filter(BATCH_WORDS["failed"], archived_at=None)
     return ended.filter(created_at__gt=Now() - NEWS).exclude(message__startswith="Cancelled").order_by("-id")
 
 
@@ -198,30 +217,11 @@ def batch_errors(batch_ids: Sequence[int]) -> dict[int, npt.NDArray[np.float64]]
 
 def batches_with_failures(team: Team) -> QuerySet[SampleBatch]:
     """Batches in which runs failed in the last week, the newest first."""
-    failed = Run.objects.filter(batch=OuterRef("pk"), state=RunState.FAILED, ended_at__gt=Now() - NEWS)
-    return team_batches(team).filter(Exists(failed)).order_by("-id")
+    failed = _some(state=RunState.FAILED, ended_at__gt=Now() - NEWS)
+    return team_batches(team).filter(failed, archived_at=None).order_by("-id")
 
 
 def space_batches(space: Space) -> QuerySet[SampleBatch]:
-    return SampleBatch.objects.filter(space=space).select_related("space", "regime", "created_by").order_by("-id")
-
-
-@dataclass(frozen=True)
-class RegimeCost:
-    """What a run under a regime took so far: mean seconds on one slot, over ``runs``."""
-
-    seconds: float
-    runs: int
-
-    @property
-    def hundred(self) -> float:
-        """Seconds that a hundred runs take on one slot."""
-        return 100 * self.seconds
-
-
-def regime_cost(regime: Regime) -> RegimeCost | None:
-    """From the newest thousand finished runs of the regime; None before the first."""
-    newest = Run.objects.filter(batch__regime=regime, state=RunState.DONE, train_seconds__isnull=False)
-    rows = newest.order_by("-id").values_list("train_seconds", flat=True)[:1000]
-    seconds = [one for one in rows if one is not None]
-    return RegimeCost(float(np.mean(seconds)), len(seconds)) if seconds else None
+    """The newest first; without archived ones."""
+    rows = SampleBatch.objects.filter(space=space, archived_at=None)
+    return rows.select_related("space", "regime", "created_by").order_by("-id")

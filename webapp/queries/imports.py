@@ -17,7 +17,7 @@ BEST_ERROR = "best_error"
 
 
 def imported_populations(team: Team) -> QuerySet[ImportedPopulation]:
-    """The team's, newest first."""
+    """The team's, newest first, archived ones too."""
     return ImportedPopulation.objects.filter(team=team).select_related("created_by").order_by("-pk")
 
 

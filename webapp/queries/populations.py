@@ -36,11 +36,16 @@ class TrainedPopulation:
         Errors (percent) of samples that finished beyond the prefix of their batch: shown pale, never used.
     cancelled : int
         Samples that will not be trained because somebody cancelled them.
+    in_order : ndarray or None
+        What became of the samples in draw order, to the end of the prefix of the first batch with runs to come, so
+        that it only ever grows at its end: errors (percent), inf for a diverged one, nan for another failure. None
+        where no draw order is known.
     """
 
     population: Population
     ahead: npt.NDArray[np.float64]
     cancelled: int = 0
+    in_order: npt.NDArray[np.float64] | None = None
 
     @property
     def pending(self) -> int:
@@ -69,19 +74,29 @@ SELECT
      FROM frontier WHERE state IN ('requested', 'drawing'))
 """
 
+# A row a sample that has an error, or ended without one inside the prefix of its batch: whether it lies inside, whether
+# no earlier batch has runs to come, and what it has.
 COLUMNS = """
 WITH frontier AS (
     SELECT batch.id,
         (SELECT min(run.position) FROM webapp_run run
-         WHERE run.batch_id = batch.id AND run.state IN ('queued', 'running', 'cancelled')) AS position
+         WHERE run.batch_id = batch.id AND run.state IN ('queued', 'running', 'cancelled')) AS position,
+        batch.state IN ('requested', 'drawing') OR EXISTS (
+            SELECT FROM webapp_run run WHERE run.batch_id = batch.id AND run.state IN ('queued', 'running')
+        ) AS goes_on
     FROM webapp_samplebatch batch
     WHERE batch.space_id = %(space)s AND batch.regime_id = %(regime)s
         AND (%(batch)s::bigint IS NULL OR batch.id = %(batch)s)
 )
-SELECT (sample.position < coalesce(frontier.position, 2147483647))::int::float8, sample.id::float8, sample.{error},
+SELECT (sample.position < coalesce(frontier.position, 2147483647))::int::float8,
+    (sample.batch_id <= coalesce((SELECT min(id) FROM frontier WHERE goes_on), sample.batch_id))::int::float8,
+    sample.id::float8,
+    coalesce(sample.{error}, CASE WHEN EXISTS (
+        SELECT FROM webapp_run run WHERE run.sample_id = sample.id AND run.failure_kind = 'diverged'
+    ) THEN 'Infinity' ELSE 'NaN' END::float8),
     sample.flops::float8, sample.params::float8, sample.acts::float8{parameters}
 FROM webapp_sample sample JOIN frontier ON frontier.id = sample.batch_id
-WHERE sample.error IS NOT NULL
+WHERE sample.error IS NOT NULL OR sample.position < coalesce(frontier.position, 2147483647)
 ORDER BY sample.batch_id, sample.position
 LIMIT %(limit)s
 """
@@ -110,18 +125,30 @@ def load_trained(
     with connection.cursor() as cursor:
         cursor.execute(COUNTS, values)
         failed, pending, cancelled, undrawn = (int(count) for count in cursor.fetchone())
-        table = _copied(cursor, *_columns_statement(paths, error, values), width=6 + len(paths))
-    used = table[:, 0] == 1
+        table = _copied(cursor, *_columns_statement(paths, error, values), width=7 + len(paths))
+    in_prefix, errors = table[:, 0] == 1, table[:, 3]
+    used = in_prefix & np.isfinite(errors)
     names = [SAMPLE_ID, "error", *COMPLEXITIES, *paths]
-    columns = {name: table[used, k] for k, name in enumerate(names, start=1)}
+    columns = {name: table[used, k] for k, name in enumerate(names, start=2)}
     ordered = {name: columns[name] for name in [*paths, *COMPLEXITIES, "error", SAMPLE_ID]}
     population = Population.from_columns(ordered, failed=failed, pending=pending + undrawn)
-    return TrainedPopulation(population, ahead=table[~used, 2], cancelled=cancelled)
+    in_order = errors[in_prefix & (table[:, 1] == 1)]
+    return TrainedPopulation(population, ahead=errors[~in_prefix], cancelled=cancelled, in_order=in_order)
 
 
 def drawn_designs(sample_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     """The designs of some samples as they were drawn, as JSON."""
     return dict(Sample.objects.filter(pk__in=sample_ids).values_list("pk", "drawn"))
+
+
+def acceptances(regime: Regime, space_ids: Sequence[int]) -> dict[int, float]:
+    """Which share of each space's draws the regime's window accepted, over all batches that say so."""
+    batches = SampleBatch.objects.filter(regime=regime, space_id__in=space_ids).values_list("space_id", "report")
+    found, tried = dict.fromkeys(space_ids, 0), dict.fromkeys(space_ids, 0)
+    for space_id, report in batches:
+        found[space_id] += report.get("found", 0)
+        tried[space_id] += report.get("tried", 0)
+    return {pk: found[pk] / tried[pk] for pk in space_ids if found[pk]}
 
 
 def stored_designs(sample_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
@@ -206,13 +233,14 @@ class PopulationSummary:
     mean_error: float | None
     pending: int
     failed: int
+    archived: bool = False  # its space or its regime
 
 
 SUMMARIES = """
 SELECT batch.space_id, regime.id, regime.name, count(*)::int, sum(batch.size)::int,
     sum(sample.trained)::int, (sum(sample.total) / nullif(sum(sample.trained), 0))::float8,
     sum(run.pending + CASE WHEN batch.state IN ('requested', 'drawing') THEN batch.size - sample.drawn ELSE 0 END)::int,
-    sum(run.failed)::int
+    sum(run.failed)::int, bool_or(space.archived_at IS NOT NULL OR regime.archived_at IS NOT NULL)
 FROM webapp_samplebatch batch
 JOIN webapp_space space ON space.id = batch.space_id
 JOIN webapp_regime regime ON regime.id = batch.regime_id

@@ -11,11 +11,9 @@ from webapp import services
 from webapp.models import ResultPage, Run, RunState, ShareLink, Team
 
 
-def result_pages(team: Team, *, sought: str = "") -> QuerySet[ResultPage]:
-    """The latest first, with ``shared`` where a link works; those whose title or notes hold the text."""
+def result_pages(team: Team) -> QuerySet[ResultPage]:
+    """The latest first, archived ones too, with ``shared`` where a link works."""
     pages = ResultPage.objects.filter(team=team).select_related("created_by", "updated_by")
-    if sought:
-        pages = pages.filter(Q(title__icontains=sought) | Q(notes__icontains=sought))
     return pages.annotate(shared=Exists(services.open_links().filter(page=OuterRef("pk")))).order_by(
         "-updated_at", "-pk"
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Case, Count, F, IntegerField, Max, Min, Q, QuerySet, TextField, Value, When
 from django.db.models.fields.json import KT
@@ -60,11 +61,20 @@ class RunPage:
         return self.number + 1 if self.last < self.total else None
 
 
-def run_page(batch: SampleBatch, *, state: str = "", sort: str = "state", page: int = 1) -> RunPage:
-    """Fifty runs of a batch. ``sort``: state, sample, error (lowest first) or time (longest first)."""
-    runs = _sorted(Run.objects.filter(batch=batch), sort)
-    if state:
-        runs = runs.filter(state=state)
+# The columns that a list of runs can be sorted by.
+RUN_ORDERS: Mapping[str, Any] = {
+    "sample": "position",
+    "state": Case(
+        *[When(state=state, then=Value(place)) for place, state in enumerate(STATE_ORDER)], output_field=IntegerField()
+    ),
+    "device": "worker__host",
+    "error": "final_error",
+    "time": Coalesce(F("ended_at"), Now()) - F("started_at"),
+}
+
+
+def run_page(batch: SampleBatch, runs: QuerySet[Run], *, page: int = 1) -> RunPage:
+    """Fifty of some runs of a batch."""
     total = runs.count()
     number = min(max(1, page), max(1, -(-total // PAGE)))
     start = (number - 1) * PAGE
@@ -85,19 +95,6 @@ def _lines(batch: SampleBatch, rows: list[Run]) -> list[RunLine]:
         )
         for run in rows
     ]
-
-
-def _sorted(runs: QuerySet[Run], sort: str) -> QuerySet[Run]:
-    if sort == "sample":
-        return runs.order_by("position", "replicate")
-    if sort == "error":
-        return runs.order_by(F("final_error").asc(nulls_last=True), "position", "replicate")
-    if sort == "time":
-        lasted = Coalesce(F("ended_at"), Now()) - F("started_at")
-        return runs.annotate(lasted=lasted).order_by(F("lasted").desc(nulls_last=True), "position", "replicate")
-    whens = [When(state=state, then=Value(place)) for place, state in enumerate(STATE_ORDER)]
-    place = Case(*whens, output_field=IntegerField())
-    return runs.annotate(place=place).order_by("place", "-position", "replicate")
 
 
 def count_cancelled(batch: SampleBatch) -> int:

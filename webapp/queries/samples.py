@@ -1,13 +1,14 @@
-"""All samples of a batch as columns, trained or not."""
+"""Samples of a batch as columns, trained or not; a few samples by their ids."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection
 
 from engine.spaces import space_from_json
-from webapp.models import SampleBatch
+from webapp.models import Sample, SampleBatch
 
 SAMPLE_COLUMNS = ("sample_id", "position", "flops", "params", "acts", "error", "best_error", "error_std")
 # A batch holds at most services.batches.LARGEST_BATCH samples, so this needs no limit of its own.
@@ -37,3 +38,7 @@ def _whole(values: list[Any]) -> list[Any]:
     if all(value is not None and value.is_integer() for value in values):
         return [int(value) for value in values]
     return values
+
+
+def samples_by_id(sample_ids: Sequence[int]) -> dict[int, Sample]:
+    return Sample.objects.in_bulk(sample_ids)

@@ -2,33 +2,55 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+from typing import Any
 
-from webapp.models import Regime, Sample, SampleBatch, Space, Team
+from django.db.models import Q, QuerySet
 
-SHOWN = 20
+from webapp.models import ImportedPopulation, Membership, Regime, ResultPage, Sample, SampleBatch, Space, Team
+
+NUMBER = re.compile(r"(?:batch|sample)?\s*#?([0-9]{1,18})", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Found:
-    spaces: list[Space]
-    regimes: list[Regime]
-    batches: list[SampleBatch]
-    samples: list[Sample]
+    """Rows of one kind; ``more`` says that others match as well."""
 
-    @property
-    def any(self) -> bool:
-        return bool(self.spaces or self.regimes or self.batches or self.samples)
+    kind: str
+    rows: list[Any]
+    more: bool
 
 
-def search(team: Team, sought: str) -> Found:
-    """Spaces and regimes whose name holds the text; a batch or sample of that number. At most 20 of each."""
-    number = int(sought) if sought.isascii() and sought.isdigit() and len(sought) <= 18 else 0  # no row's number
-    batches = SampleBatch.objects.filter(space__team=team, pk=number).select_related("space", "regime")
-    samples = Sample.objects.filter(batch__space__team=team, pk=number).select_related("batch__space")
-    return Found(
-        spaces=list(Space.objects.filter(team=team, name__icontains=sought).order_by("name")[:SHOWN]),
-        regimes=list(Regime.objects.filter(team=team, name__icontains=sought).order_by("name")[:SHOWN]),
-        batches=list(batches) if number else [],
-        samples=list(samples) if number else [],
-    )
+def search(team: Team, sought: str, *, tag: str = "", archived: bool = False, most: int = 10) -> list[Found]:
+    """What holds the text in its name, title, note or address, carries the tag, or has the number; by kind.
+
+    At most ``most`` rows of each kind, in one statement a kind however many there are; kinds without any are left out.
+    """
+    match = NUMBER.fullmatch(sought)
+    number = Q(pk=int(match[1])) if match else Q(pk__in=[])
+    filed = Q() if archived else Q(archived_at=None)
+    tagged = Q(tags__contains=[tag]) if tag else Q(pk__in=[])
+
+    def of_team(rows: QuerySet[Any], *fields: str, also: Q | None = None) -> QuerySet[Any]:
+        text = reduce(or_, [Q(**{f"{name}__icontains": sought}) for name in fields], tagged)
+        return rows.filter(text if also is None else text | also, filed)
+
+    batches = SampleBatch.objects.filter(space__team=team).select_related("space", "regime")
+    people = Membership.objects.filter(team=team).select_related("user")
+    pages = ResultPage.objects.filter(team=team).defer("snapshot", "notes", "analysis")
+    kinds: dict[str, QuerySet[Any]] = {
+        "space": of_team(Space.objects.filter(team=team), "name", "note").order_by("name"),
+        "regime": of_team(Regime.objects.filter(team=team), "name", "data_set").order_by("name"),
+        "batch": of_team(batches, also=number).order_by("-pk"),
+        "sample": Sample.objects.filter(number, batch__space__team=team).select_related("batch__space"),
+        "result": of_team(pages, "title", "notes").order_by("-updated_at"),
+        "imported": of_team(ImportedPopulation.objects.filter(team=team), "name", "source").order_by("name"),
+        "person": people.filter(Q(user__name__icontains=sought) | Q(user__email__icontains=sought)).order_by(
+            "user__name", "user__email"
+        ),
+    }
+    found = [(kind, list(rows[: most + 1])) for kind, rows in kinds.items()]
+    return [Found(kind, rows[:most], len(rows) > most) for kind, rows in found if rows]

@@ -34,13 +34,17 @@ class SpaceLine:
         return self.populations[0] if len(self.populations) == 1 and not self.populations[0].pending else None
 
 
-def space_lines(team: Team) -> list[SpaceLine]:
-    """All spaces of the team, each child below its parent."""
-    spaces = list(Space.objects.filter(team=team).order_by("name"))
+def team_spaces(team: Team) -> QuerySet[Space]:
+    return Space.objects.filter(team=team).order_by("name")
+
+
+def space_lines(team: Team, spaces: QuerySet[Space] | None = None) -> list[SpaceLine]:
+    """Some spaces of the team, or all, each child below its parent where that is among them."""
     populations: dict[int, list[PopulationSummary]] = {}
     for line in population_summaries(team):
         populations.setdefault(line.space_id, []).append(line)
-    return [SpaceLine(space, level, tuple(populations.get(space.pk, ()))) for space, level in _by_lineage(spaces)]
+    rows = list(team_spaces(team) if spaces is None else spaces)
+    return [SpaceLine(space, level, tuple(populations.get(space.pk, ()))) for space, level in _by_lineage(rows)]
 
 
 def _by_lineage(spaces: list[Space]) -> Iterator[tuple[Space, int]]:
@@ -81,10 +85,11 @@ def method_facts(space: Space) -> MethodFacts:
     return MethodFacts(latest, tuple(populations))
 
 
-def team_regimes(team: Team) -> QuerySet[Regime]:
-    """The team's regimes with the number of batches under each, the most used first."""
+def team_regimes(team: Team, *, archived: bool = False) -> QuerySet[Regime]:
+    """The team's regimes with the number of batches under each, the most used first; archived ones when asked for."""
+    rows = Regime.objects.filter(team=team)
     return (
-        Regime.objects.filter(team=team)
+        (rows if archived else rows.filter(archived_at=None))
         .select_related("created_by")
         .annotate(batch_count=Count("batches"))
         .order_by("-batch_count", "name")

@@ -7,7 +7,7 @@ from django.db.models import Case, IntegerField, QuerySet, Value, When
 from webapp import services
 from webapp.models import Event, Invitation, Membership, Role, Team
 
-ORDER = Case(
+ROLE_ORDER = Case(
     When(role=Role.OWNER, then=Value(0)), When(role=Role.MEMBER, then=Value(1)), default=Value(2),
     output_field=IntegerField(),
 )  # fmt: skip
@@ -15,7 +15,7 @@ ORDER = Case(
 
 def team_members(team: Team) -> QuerySet[Membership]:
     """Owners first, then members, then viewers; by name."""
-    return Membership.objects.filter(team=team).select_related("user").order_by(ORDER, "user__name", "user__email")
+    return Membership.objects.filter(team=team).select_related("user").order_by(ROLE_ORDER, "user__name", "user__email")
 
 
 def open_invitations(team: Team) -> QuerySet[Invitation]:

@@ -155,3 +155,26 @@ def slots_on(batch_id: int) -> tuple[int, int]:
         )
         slots, machines = cursor.fetchone()
         return int(slots), int(machines)
+
+
+@dataclass(frozen=True)
+class Holders:
+    """The living slots that have a data set, and their machines by name."""
+
+    slots: int
+    machines: list[str]
+
+
+def data_set_holders() -> dict[str, Holders]:
+    """By the name of the data set, as the workers reported what they found; one that nobody has is left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT found.name, count(*)::int, array_agg(DISTINCT worker.host ORDER BY worker.host)
+            FROM webapp_worker worker CROSS JOIN LATERAL jsonb_array_elements_text(worker.data_sets) AS found(name)
+            WHERE worker.ended_at IS NULL AND worker.last_seen > now() - %s * interval '1 second'
+            GROUP BY found.name ORDER BY found.name
+            """,
+            [settings.LEASE_SECONDS],
+        )
+        return {name: Holders(slots, machines) for name, slots, machines in cursor.fetchall()}

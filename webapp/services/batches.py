@@ -5,21 +5,24 @@ A draw is leased and fenced like a run (docs/architecture.md): a lost message de
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models import Count, Q, Sum
+from django.db.models.functions import Coalesce, Now
 
 from engine.designs import AnyNetDesign, RegNetDesign
 from engine.regimes import Regime as EngineRegime
 from engine.sampling import Draw
 from engine.spaces import AnyNetSpace, RegNetSpace, space_from_json
-from webapp.models import BatchState, FailureKind, Regime, Run, RunState, Sample, SampleBatch, Space, User
+from webapp.models import BatchState, FailureKind, Regime, Run, RunState, Sample, SampleBatch, Space, Team, User
 from webapp.services.errors import Refused
 from webapp.services.events import record_event
+from webapp.services.filing import locked_row
+from webapp.services.notifications import tell_cancelled, tell_not_drawn
 
 LARGEST_BATCH = 10_000
 WAITING_RUNS_A_TEAM = 100_000
@@ -47,18 +50,10 @@ def create_sample_batch(
         raise Refused("The space and the regime belong to different teams.")
     if not 1 <= size <= LARGEST_BATCH:
         raise Refused(f"size must lie between 1 and {LARGEST_BATCH:,}, got {size:,}.")
-    waiting = Run.objects.filter(batch__space__team=space.team_id, state=RunState.QUEUED).count()
-    undrawn = SampleBatch.objects.filter(
-        space__team=space.team_id, state__in=[BatchState.REQUESTED, BatchState.DRAWING]
-    ).count()
-    if waiting + size > WAITING_RUNS_A_TEAM or undrawn >= 100:
-        raise Refused(
-            f"The team has {waiting:,} runs and {undrawn} draws waiting; the limits are "
-            f"{WAITING_RUNS_A_TEAM:,} runs and 100 draws. Wait for some to end, or cancel some."
-        )
-    # Locked, so that a space or regime cannot be changed in the moment its first batch appears.
-    Space.objects.select_for_update().get(pk=space.pk)
-    Regime.objects.select_for_update().get(pk=regime.pk)
+    _check_quota(space.team, size)
+    # Locked, so that a space or regime cannot be changed or deleted in the moment its first batch appears.
+    locked_row(space)
+    locked_row(regime)
     batch = SampleBatch.objects.create(
         space=space, regime=regime, size=size, seed=seed, priority=priority, created_by=actor
     )
@@ -68,16 +63,38 @@ def create_sample_batch(
     return batch
 
 
+def _check_quota(team: Team, size: int) -> None:
+    """Designs that are still to be drawn count as one waiting run each."""
+    waiting = Run.objects.filter(batch__space__team=team, state=RunState.QUEUED).count()
+    undrawn = SampleBatch.objects.filter(space__team=team, state__in=[BatchState.REQUESTED, BatchState.DRAWING])
+    draws, designs = undrawn.aggregate(draws=Count("id"), designs=Coalesce(Sum("size"), 0)).values()
+    if waiting + designs + size > WAITING_RUNS_A_TEAM or draws >= 100:
+        raise Refused(
+            f"The team has {waiting + designs:,} runs and {draws} draws waiting; the limits are "
+            f"{WAITING_RUNS_A_TEAM:,} runs and 100 draws. Wait for some to end, or cancel some."
+        )
+
+
+@transaction.atomic
+def create_sample_batches(
+    *, space: Space, regimes: Sequence[Regime], size: int, seed: int, actor: User
+) -> list[SampleBatch]:
+    """Queue the same draw under each of several regimes: all of them, or where one is refused none."""
+    # In one order, so that two people who queue the same regimes never wait for each other's locks.
+    ordered = sorted({row.pk: row for row in regimes}.values(), key=lambda row: row.pk)
+    return [create_sample_batch(space=space, regime=row, size=size, seed=seed, actor=actor) for row in ordered]
+
+
 @transaction.atomic
 def extend_batch(*, batch: SampleBatch, size: int, actor: User) -> SampleBatch:
     """Ask for more designs of the same draw; the first ones stay, since a draw does not depend on its size."""
-    batch = SampleBatch.objects.select_for_update().get(pk=batch.pk)
+    batch = locked_row(batch)
     if batch.state != BatchState.READY:
         raise Refused(f"Only a drawn batch can be extended; this one is {batch.get_state_display()}.")
     if not batch.size < size <= LARGEST_BATCH:
         raise Refused(f"size must lie between {batch.size + 1:,} and {LARGEST_BATCH:,}, got {size:,}.")
-    batch.size, batch.state = size, BatchState.REQUESTED
-    batch.save(update_fields=["size", "state"])
+    batch.size, batch.state, batch.end_told, batch.archived_at = size, BatchState.REQUESTED, False, None
+    batch.save(update_fields=["size", "state", "end_told", "archived_at"])
     record_event(team=batch.space.team, actor=actor, verb=f"extended to {size}", subject=str(batch))
     return batch
 
@@ -175,9 +192,13 @@ def fail_draw(*, claim: DrawClaim, message: str, exhausted: bool) -> bool:
     kept = Sample.objects.filter(batch_id=claim.batch_id).count()
     if kept:
         message = f"Not extended: {message}"[:2000]
-        return bool(held.update(state=BatchState.READY, size=kept, lease_until=None, lost_workers=0, message=message))
-    state = BatchState.EXHAUSTED if exhausted else BatchState.FAILED
-    return bool(held.update(state=state, lease_until=None, message=message[:2000]))
+        changed = held.update(state=BatchState.READY, size=kept, lease_until=None, lost_workers=0, message=message)
+    else:
+        state = BatchState.EXHAUSTED if exhausted else BatchState.FAILED
+        changed = held.update(state=state, lease_until=None, message=message[:2000])
+    if changed:
+        tell_not_drawn(batch_id=claim.batch_id, why=message[:2000])
+    return bool(changed)
 
 
 @transaction.atomic
@@ -218,17 +239,19 @@ def set_priority(*, batch: SampleBatch, priority: int, actor: User) -> None:
 def cancel_batch(*, batch: SampleBatch, actor: User) -> int:
     """Cancel every waiting and running run; finished ones and their errors stay. Returns how many were cancelled."""
     # Locked first: runs that are being stored at this moment are then seen and cancelled as well.
-    SampleBatch.objects.select_for_update().get(pk=batch.pk)
+    locked_row(batch)
     cancelled = Run.objects.filter(batch=batch, state__in=[RunState.QUEUED, RunState.RUNNING]).update(
         state=RunState.CANCELLED, lease_until=None, worker=None, ended_at=Now()
     )
     undrawn = SampleBatch.objects.filter(pk=batch.pk, state__in=[BatchState.REQUESTED, BatchState.DRAWING])
     kept = Sample.objects.filter(batch=batch).count()
     if kept:  # it was being extended
-        undrawn.update(state=BatchState.READY, size=kept, lease_until=None, message="")
+        stopped = undrawn.update(state=BatchState.READY, size=kept, lease_until=None, message="")
     else:
         message = "Cancelled before its designs were drawn."
-        undrawn.update(state=BatchState.FAILED, lease_until=None, message=message)
+        stopped = undrawn.update(state=BatchState.FAILED, lease_until=None, message=message)
+    if cancelled or stopped:
+        tell_cancelled(batch=batch, actor=actor, runs=cancelled)
     record_event(team=batch.space.team, actor=actor, verb=f"cancelled {cancelled} runs of", subject=str(batch))
     return cancelled
 
@@ -236,7 +259,7 @@ def cancel_batch(*, batch: SampleBatch, actor: User) -> int:
 @transaction.atomic
 def retry_failed_runs(*, batch: SampleBatch, actor: User, kind: str = "", cancelled: bool = False) -> int:
     """Queue failed runs (of one kind, or all) again with fresh retry counters; with ``cancelled``, those instead."""
-    SampleBatch.objects.select_for_update().get(pk=batch.pk)  # in turn with a cancellation of the same runs
+    locked_row(batch)  # in turn with a cancellation of the same runs
     runs = Run.objects.filter(batch=batch, state=RunState.CANCELLED if cancelled else RunState.FAILED)
     if kind:
         if kind not in FailureKind.values:
@@ -253,5 +276,8 @@ def retry_failed_runs(*, batch: SampleBatch, actor: User, kind: str = "", cancel
         started_at=None,
         ended_at=None,
     )
+    if count:
+        again = {"end_told": False} if cancelled else {"end_told": False, "failures_told": False}
+        SampleBatch.objects.filter(pk=batch.pk).update(archived_at=None, **again)
     record_event(team=batch.space.team, actor=actor, verb=f"retried {count} runs of", subject=str(batch))
     return count

@@ -1,4 +1,4 @@
-"""Imported populations: stored once confirmed, never changed, deleted as a whole."""
+"""Imported populations: stored once confirmed, never changed."""
 
 from __future__ import annotations
 
@@ -55,9 +55,3 @@ def create_imported_population(
         )
     record_event(team=team, actor=actor, verb="imported", subject=name)
     return row
-
-
-@transaction.atomic
-def delete_imported_population(*, row: ImportedPopulation, actor: User) -> None:
-    record_event(team=row.team, actor=actor, verb="deleted import", subject=row.name)
-    row.delete()

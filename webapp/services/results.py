@@ -12,6 +12,7 @@ from django.utils import timezone
 from webapp.models import ResultPage, ShareLink, Team, User
 from webapp.services.errors import Refused
 from webapp.services.events import record_event
+from webapp.services.filing import hold_populations
 from webapp.services.tokens import new_token, token_digest
 
 MOST_OPEN_LINKS = 50
@@ -26,6 +27,8 @@ def open_links() -> QuerySet[ShareLink]:
 
 @transaction.atomic
 def create_result_page(*, team: Team, title: str, notes: str, analysis: dict[str, Any], actor: User) -> ResultPage:
+    if not hold_populations(team, analysis):
+        raise Refused("One of the populations of this analysis has been deleted.")
     page = ResultPage.objects.create(
         team=team, title=title, notes=notes, analysis=analysis, created_by=actor, updated_by=actor
     )
@@ -60,15 +63,10 @@ def freeze_result_page(*, page: ResultPage, snapshot: bytes, actor: User) -> Non
 def thaw_result_page(*, page: ResultPage, actor: User) -> None:
     if not page.frozen_at:
         raise Refused("This page is live already.")
+    if not hold_populations(page.team, page.analysis):
+        raise Refused("One of its populations has been deleted; the frozen numbers are all that is left of it.")
     _change(page, actor, snapshot=None, frozen_at=None)
     record_event(team=page.team, actor=actor, verb="made result live", subject=page.title)
-
-
-@transaction.atomic
-def delete_result_page(*, page: ResultPage, actor: User) -> None:
-    """Its links end with it; the populations stay."""
-    record_event(team=page.team, actor=actor, verb="deleted result", subject=page.title)
-    page.delete()
 
 
 @transaction.atomic
@@ -96,10 +94,15 @@ def revoke_link(*, link: ShareLink, actor: User) -> None:
 
 def open_shared_page(token: str) -> ResultPage | None:
     """The page that a link shows, counted as seen; nothing where the link shows none."""
-    digest = token_digest(token)
-    if not open_links().filter(token_digest=digest).update(views=F("views") + 1):
+    if not open_links().filter(token_digest=token_digest(token)).update(views=F("views") + 1):
         return None
-    link = ShareLink.objects.select_related("page__team", "page__created_by").filter(token_digest=digest).first()
+    return find_shared_page(token)
+
+
+def find_shared_page(token: str) -> ResultPage | None:
+    """The same for one of its files, which is no view."""
+    links = open_links().select_related("page__team", "page__created_by", "page__updated_by")
+    link = links.filter(token_digest=token_digest(token)).first()
     return link.page if link else None
 
 

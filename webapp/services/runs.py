@@ -22,6 +22,7 @@ from engine.designs import AnyNetDesign
 from engine.errors import EngineError
 from engine.regimes import Regime as EngineRegime
 from webapp.models import FailureKind, Run, RunState, Sample
+from webapp.services.notifications import tell_of_batches
 
 if TYPE_CHECKING:  # engine.training imports torch, which the web processes must not load
     from engine.training import EpochResult, TrainingResult
@@ -202,15 +203,19 @@ def _update_held(claim: Claim, assignments: str, values: Sequence[Any]) -> bool:
         return bool(cursor.rowcount == 1)
 
 
+# It answers whether runs of the batch still wait: then this can't have been its last one.
 RECORD_SAMPLE_ERROR = """
-UPDATE webapp_sample AS sample
-SET error = run.error, best_error = run.best_error, error_std = run.error_std
-FROM (
-    SELECT avg(final_error) AS error, avg(best_error) AS best_error, stddev_samp(final_error) AS error_std,
-           bool_and(state = 'done') AS complete
-    FROM webapp_run WHERE sample_id = %(sample)s
-) AS run
-WHERE sample.id = %(sample)s AND run.complete
+WITH recorded AS (
+    UPDATE webapp_sample AS sample
+    SET error = run.error, best_error = run.best_error, error_std = run.error_std
+    FROM (
+        SELECT avg(final_error) AS error, avg(best_error) AS best_error, stddev_samp(final_error) AS error_std,
+               bool_and(state = 'done') AS complete
+        FROM webapp_run WHERE sample_id = %(sample)s
+    ) AS run
+    WHERE sample.id = %(sample)s AND run.complete
+)
+SELECT EXISTS (SELECT 1 FROM webapp_run WHERE batch_id = %(batch)s AND state = 'queued')
 """
 
 
@@ -243,7 +248,10 @@ def record_result(claim: Claim, result: TrainingResult, *, device_slots: int) ->
         return Run.objects.filter(pk=claim.run_id, attempt=claim.attempt, state=RunState.DONE).exists()
     _complete_epochs(claim, result.epochs)
     with connection.cursor() as cursor:
-        cursor.execute(RECORD_SAMPLE_ERROR, {"sample": claim.sample_id})
+        cursor.execute(RECORD_SAMPLE_ERROR, {"sample": claim.sample_id, "batch": claim.batch_id})
+        more_wait = cursor.fetchone()[0]
+    if not more_wait:
+        tell_of_batches(claim.batch_id)
     return True
 
 
@@ -287,7 +295,7 @@ def _end_attempt(run_id: int, attempt: int, *, kind: FailureKind, message: str) 
                 failure_kind = CASE WHEN errors < %(limit)s THEN '' ELSE %(kind)s END,
                 failure_message = CASE WHEN errors < %(limit)s THEN '' ELSE %(message)s END
             WHERE id = %(run)s AND attempt = %(attempt)s AND state = 'running'
-            RETURNING state
+            RETURNING state, batch_id
             """,
             {
                 "limit": ERROR_LIMITS.get(kind, 0),
@@ -298,7 +306,11 @@ def _end_attempt(run_id: int, attempt: int, *, kind: FailureKind, message: str) 
             },
         )
         row = cursor.fetchone()
-    return RunState(row[0]) if row else None
+    if row is None:
+        return None
+    if row[0] == RunState.FAILED:
+        tell_of_batches(row[1])
+    return RunState(row[0])
 
 
 def release_run(claim: Claim) -> bool:

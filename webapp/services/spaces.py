@@ -12,6 +12,7 @@ from engine.spaces import AnyNetSpace, RegNetSpace
 from webapp.models import Family, ImportedPopulation, Regime, SampleBatch, Space, Team, User
 from webapp.services.errors import Refused
 from webapp.services.events import record_event
+from webapp.services.filing import locked_row
 
 SLOTS = range(1, 8)
 
@@ -49,6 +50,8 @@ def create_space(
     """Store a space. ``parent`` is the space it refines; whether it lies inside is for the form to say and to show."""
     if parent is not None and parent.team_id != team.pk:
         raise Refused("The parent belongs to another team.")
+    if parent is not None:
+        locked_row(parent)  # so that it cannot be deleted in this moment
     row = Space(
         team=team,
         name=name,
@@ -67,7 +70,7 @@ def create_space(
 @transaction.atomic
 def update_space(*, row: Space, name: str, space: AnyNetSpace | RegNetSpace, actor: User, note: str = "") -> Space:
     """Change a space from which nothing has been drawn yet."""
-    row = Space.objects.select_for_update().get(pk=row.pk)
+    row = locked_row(row)
     if SampleBatch.objects.filter(space=row).exists():
         raise Refused(
             f"{row.name} is fixed, because a batch has been drawn from it. Refine it into a new space instead."
@@ -89,7 +92,7 @@ def create_regime(*, team: Team, name: str, regime: EngineRegime, actor: User) -
 @transaction.atomic
 def update_regime(*, row: Regime, name: str, regime: EngineRegime, actor: User) -> Regime:
     """Change a regime under which nothing has been queued yet."""
-    row = Regime.objects.select_for_update().get(pk=row.pk)
+    row = locked_row(row)
     if SampleBatch.objects.filter(regime=row).exists():
         raise Refused(f"{row.name} is fixed, because a batch uses it. Make a new regime instead.")
     row.name, row.definition, row.data_set = name, regime.to_json(), regime.data_set

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from webapp.models import ApiToken, Invitation, Membership, Role, Team, User
+from webapp.models import ApiToken, Event, Invitation, Membership, Notification, Role, Team, User
 from webapp.services.accounts import create_account
 from webapp.services.errors import Refused
 from webapp.services.events import record_event
@@ -16,6 +16,8 @@ from webapp.services.tokens import new_token, token_digest
 
 INVITATION_DAYS = 7
 MOST_OPEN_INVITATIONS = 100
+MOST_MAILED_A_DAY = 50  # so that a team can't be used to send mail to the world
+MAILED = "invited by mail"  # verb of the log, which is what the limit counts
 LAST_OWNER = "A team needs an owner, and {} is the only one. Make somebody else an owner first."
 
 
@@ -34,21 +36,31 @@ def rename_team(*, team: Team, name: str, actor: User) -> Team:
 
 
 @transaction.atomic
-def create_invitation(*, team: Team, role: Role, label: str, actor: User) -> tuple[Invitation, str]:
-    """An invitation with its token, which is known here and never again."""
+def create_invitation(*, team: Team, role: Role, label: str, actor: User, email: str = "") -> tuple[Invitation, str]:
+    """An invitation with its token, which is known here and never again; with ``email`` the caller mails its link."""
+    Team.objects.select_for_update(no_key=True).get(pk=team.pk)  # one at a time, so that the limits hold
     if open_invitations().filter(team=team).count() >= MOST_OPEN_INVITATIONS:
         raise Refused(f"A team can have {MOST_OPEN_INVITATIONS} open invitations; revoke some first.")
+    if email:
+        _check_mailed_today(team)
     token = new_token()
     invitation = Invitation.objects.create(
         team=team,
         role=role,
-        label=label,
+        label=label or email[:120],
         token_digest=token_digest(token),
         created_by=actor,
         expires_at=timezone.now() + timedelta(days=INVITATION_DAYS),
     )
-    record_event(team=team, actor=actor, verb="invited", subject=f"{label or 'somebody'} as {role}")
+    whom = " ".join(filter(None, [label, email and f"<{email}>"])) or "somebody"
+    record_event(team=team, actor=actor, verb=MAILED if email else "invited", subject=f"{whom} as {role}")
     return invitation, token
+
+
+def _check_mailed_today(team: Team) -> None:
+    day_ago = timezone.now() - timedelta(days=1)
+    if Event.objects.filter(team=team, verb=MAILED, at__gt=day_ago).count() >= MOST_MAILED_A_DAY:
+        raise Refused(f"A team can mail {MOST_MAILED_A_DAY} invitations a day; make a link without a mail instead.")
 
 
 @transaction.atomic
@@ -100,6 +112,7 @@ def remove_member(*, membership: Membership, actor: User) -> None:
     current.delete()
     # Revoked and not only useless: who is invited again later must not find an old script at work.
     ApiToken.objects.filter(team=current.team, user=current.user, revoked_at=None).update(revoked_at=timezone.now())
+    Notification.objects.filter(team=current.team, user=current.user).delete()
     if current.user_id == actor.pk:
         record_event(team=current.team, actor=actor, verb="left", subject=f"the team, as {current.role}")
     else:

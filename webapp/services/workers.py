@@ -5,7 +5,7 @@ None of it needs Redis or Celery. Two machines doing it at once are harmless; an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 
 from webapp.models import BatchState, Run, RunState, SampleBatch, Team, User, Worker
 from webapp.services.events import record_event
+from webapp.services.notifications import tell_not_drawn
 from webapp.services.runs import LOST_WORKER_LIMIT
 
 MAINTENANCE_LOCK = 7_031_967  # any constant of our own
@@ -148,24 +149,34 @@ UPDATE webapp_samplebatch AS batch SET
     message = CASE WHEN lost_workers + 1 < %(limit)s THEN message
                    ELSE 'The process that drew its designs died or fell silent ' || (lost_workers + 1) || ' times.' END
 FROM lost WHERE batch.id = lost.id
-RETURNING batch.id
+RETURNING batch.id, batch.state <> 'requested', batch.message
 """
 
 
 def reap_lost_draws() -> int:
     """The same for draws; how many went back or failed. A batch that was being extended keeps what it has."""
-    return _in_pages(REAP_DRAWS, {"page": REAP_PAGE, "limit": LOST_WORKER_LIMIT})
+    return _in_pages(REAP_DRAWS, {"page": REAP_PAGE, "limit": LOST_WORKER_LIMIT}, _tell_given_up)
 
 
-def _in_pages(statement: str, values: dict[str, Any]) -> int:
-    """Repeat a paged statement until a page comes back short, each page its own transaction."""
+def _tell_given_up(draws: list[tuple[Any, ...]]) -> None:
+    for batch_id, given_up, message in draws:
+        if given_up:
+            tell_not_drawn(batch_id=batch_id, why=message)
+
+
+def _in_pages(
+    statement: str, values: dict[str, Any], then: Callable[[list[tuple[Any, ...]]], None] | None = None
+) -> int:
+    """Repeat a paged statement until a page comes back short, each page, with what follows, its own transaction."""
     changed = 0
     for _ in range(LONGEST_CATCH_UP):
-        with connection.cursor() as cursor:
+        with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(statement, values)
-            rows = cursor.rowcount
-        changed += rows
-        if rows < values["page"]:
+            rows = cursor.fetchall()
+            if then is not None:
+                then(rows)
+        changed += len(rows)
+        if len(rows) < values["page"]:
             break
     return changed
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django import template
 from django.http import QueryDict
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from webapp import plots, wording
+from webapp import plots, queries, wording
 from webapp.pages.figures import Figure, Table
 from webapp.queries import BatchProgress, Outline
+from webapp.queries.notifications import MOST_COUNTED
 
 register = template.Library()
 
@@ -28,6 +28,11 @@ NONE = "–"
 @register.filter
 def fixed(value: float | None, digits: int = 1) -> str:
     return NONE if value is None else wording.fixed(value, digits)
+
+
+@register.filter
+def within(interval: tuple[float, float]) -> str:
+    return wording.within(interval)
 
 
 @register.filter
@@ -96,6 +101,12 @@ def duration(seconds: float | None) -> str:
 
 
 @register.filter
+def seconds(value: float) -> str:
+    """A measured time: below a minute to three digits, because runs can be short."""
+    return f"{wording.significant(value)}{wording.NBSP}s" if value < 60 else wording.duration(value)
+
+
+@register.filter
 def ago(at: datetime | None) -> str:
     return NONE if at is None else wording.ago(timezone.localtime(at), timezone.now())
 
@@ -105,6 +116,12 @@ def counted(count: int, noun: str) -> str:
     """``3|counted:"run"``; a plural of its own stands after a bar: ``"batch|batches"``."""
     singular, _, plural = noun.partition("|")
     return wording.counted(count, singular, plural)
+
+
+@register.filter
+def at(found: Mapping[Any, Any], key: Any) -> Any:
+    """The entry of a mapping; None where it has none."""
+    return found.get(key)
 
 
 @register.filter
@@ -144,6 +161,13 @@ def thumbnail(widths: Sequence[int], slot: int, top: int | None = None, blocks: 
     return mark_safe(plots.stage_thumbnail(widths, slot=slot, top=top, blocks=blocks))  # noqa: S308  (numbers only)
 
 
+@register.inclusion_tag("includes/bell.html", takes_context=True)
+def bell(context: dict[str, Any]) -> dict[str, Any]:
+    """How much the person has not read yet; asked for again every half a minute."""
+    unread = queries.count_unread(context["request"].user)
+    return {"unread": unread, "shown": f"{unread}" if unread < MOST_COUNTED else f"{MOST_COUNTED - 1}+"}
+
+
 @register.inclusion_tag("includes/progress.html")
 def progress(batch: BatchProgress, size: str = "") -> dict[str, Any]:
     parts = [
@@ -165,18 +189,21 @@ def datatable(context: dict[str, Any], table: Table) -> dict[str, Any]:
 
 
 def _table_csv(context: dict[str, Any], name: str) -> str:
-    page, request = context.get("prints", ""), context.get("request")
-    return f"{page}tables/{name}.csv?{request.GET.urlencode()}" if request and page == reverse("analyses") else ""
+    page = context.get("prints", "")
+    return f"{page}tables/{name}.csv{context['files_query']}" if page and "files_query" in context else ""
 
 
 @register.inclusion_tag("includes/figure.html", takes_context=True)
 def figure(context: dict[str, Any], shown: Figure) -> dict[str, Any]:
-    """``prints`` of the page is the address below which its figures are found in print size."""
-    page, request = context.get("prints", ""), context.get("request")
-    query = f"?{request.GET.urlencode()}" if request and request.GET else ""
+    """``prints`` of the page is the address below which its figures are found in print size.
+
+    An analysis and a result page have the files of their tables there too, all of them with ``files_query``.
+    """
+    page, query = context.get("prints", ""), context.get("files_query", "")
     prints = f"{page}figures/{shown.element}" if page else ""
     table_csv = _table_csv(context, shown.element)
-    return {"figure": shown, "prints": prints, "prints_query": query, "table_csv": table_csv}
+    exports = ("SVG", "PNG", "CSV") if context.get("exports") else ()  # buttons of the form around the figure
+    return {"figure": shown, "prints": prints, "prints_query": query, "table_csv": table_csv, "exports": exports}
 
 
 @register.simple_tag
@@ -195,6 +222,8 @@ def query(context: dict[str, Any], **changes: Any) -> str:
     values: QueryDict = context["request"].GET.copy()
     for name, value in changes.items():
         values.pop(name, None)
-        if value is not None:
+        if isinstance(value, list):
+            values.setlist(name, value)
+        elif value is not None:
             values[name] = value
     return "?" + values.urlencode()

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.contrib.auth import authenticate, login, logout, update_session_auth_hash
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_required
+from django.forms import model_to_dict
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
@@ -18,7 +19,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from webapp import services
 from webapp.forms import AccountForm, ChangePasswordForm, ForgottenPasswordForm, SetPasswordForm, SignInForm
-from webapp.models import User
+from webapp.models import Concern, User
 from webapp.wording import counted
 
 PASSWORD_BACKEND = "django.contrib.auth.backends.ModelBackend"  # noqa: S105  (a path)
@@ -78,9 +79,13 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def account(request: HttpRequest) -> HttpResponse:
     user = _user(request)
-    form = AccountForm(request.POST or None, initial={"name": user.name, "time_zone": user.time_zone})
+    form = AccountForm(request.POST or None, initial=model_to_dict(user, AccountForm.base_fields))
     if request.method == "POST" and form.is_valid():
-        services.update_account(user=user, **form.cleaned_data)
+        chosen = form.cleaned_data
+        services.update_account(user=user, name=chosen["name"], time_zone=chosen["time_zone"])
+        services.choose_notifications(
+            user=user, notify_of=Concern(chosen["notify_of"]), by_mail=chosen["notify_by_mail"]
+        )
         messages.success(request, "Your account is changed.")
         return redirect("account")
     memberships = user.memberships.select_related("team").order_by("team__name")

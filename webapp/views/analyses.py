@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,8 +18,10 @@ from webapp.forms.analyses import Selection, read_selection
 from webapp.forms.filters import ENDS, check_columns, range_fields
 from webapp.models import Space
 from webapp.pages import analyses
-from webapp.pages.drivers import driver_sentence, driver_table, drivers
-from webapp.pages.findings import Shown, edf_shown
+from webapp.pages.drivers import by_importance, driver_sentence, driver_table, drivers
+from webapp.pages.findings import Shown, edf_shown, range_words
+from webapp.pages.fronts import front_table, left_unlisted
+from webapp.pages.in_order import in_order_shown
 from webapp.pages.narrowing import restricted
 from webapp.pages.normalising import (
     normalise,
@@ -27,13 +30,17 @@ from webapp.pages.normalising import (
     normalised_shown,
     normalised_table,
 )
+from webapp.pages.pooling import poolable, pooled_sentence
 from webapp.pages.reach import cost_figures, cost_tests, cost_warning, cost_words, sample_size_shown, search_shown
 from webapp.pages.regime_words import regime_differences
 from webapp.pages.steps import step_bar
-from webapp.pages.suggestions import asked_words, range_words, suggestions
+from webapp.pages.suggestions import asked_words, suggestions
 from webapp.pages.whatif import what_if_shown
 from webapp.queries import COMPLEXITIES, SAMPLE_ID
 from webapp.wording import joined
+
+FILTER_COLUMN = "only_samples_with"  # of a file that holds a part of a population
+FIRST_SCATTERS = 3  # always open; a phone folds the others
 
 
 @team_page
@@ -45,10 +52,11 @@ def analysis_page(request: TeamRequest) -> HttpResponse:
     return render(request, f"analyses/{'analysis' if 'figures' in context else 'empty'}.html", context)
 
 
-def analysis_context(request: TeamRequest, frozen: list[Shown] | None = None) -> dict[str, Any]:
+def analysis_context(request: TeamRequest, frozen: list[Shown] | None = None, *, saved_at: str = "") -> dict[str, Any]:
     """All that the page of an address shows; without ``figures`` where no sample is used yet.
 
-    ``frozen`` are the populations of a frozen result page, which stand in for those of the address.
+    ``frozen`` are the populations of a frozen result page, which stand in for those of the address. A result page has
+    its files below ``saved_at``, its own address; an analysis has them below its, with the whole query.
     """
     selection = read_selection(request.GET, request.team)
     chosen = {(space.pk, regime.pk) for space, regime in selection.pairs}
@@ -57,19 +65,26 @@ def analysis_context(request: TeamRequest, frozen: list[Shown] | None = None) ->
     context: dict[str, Any] = {
         "section": "analyses",
         "error": selection.error,
-        "prints": reverse("analyses"),
+        "prints": saved_at or reverse("analyses"),
+        "files_query": "" if saved_at else f"?{request.GET.urlencode()}",
         "offered": [
             (line, spaces[line.space_id], (line.space_id, line.regime_id) in chosen)
             for line in queries.population_summaries(request.team)
+            if not line.archived or (line.space_id, line.regime_id) in chosen
         ],
         "imported": [
-            (imported, imported.pk in chosen_imported) for imported in queries.imported_populations(request.team)
+            (imported, imported.pk in chosen_imported)
+            for imported in queries.imported_populations(request.team)
+            if not imported.archived_at or imported.pk in chosen_imported
         ],
     }
     populations = shown_populations(selection) if frozen is None else frozen
     used = [shown for shown in populations if shown.n]
     context |= {
         "populations": populations,
+        "population_files": [
+            (shown, shown.files_below(saved_at) if saved_at else shown.files) for shown in populations
+        ],
         "filters": _filters(request, selection, populations),
         "without_filters": _without_filters(request),
         "all_costs": COMPLEXITIES,
@@ -77,12 +92,12 @@ def analysis_context(request: TeamRequest, frozen: list[Shown] | None = None) ->
     }
     if not used:
         return context
-    files = frozen is None  # a download would hold the samples of now
-    context |= _comparison(request, selection, used, files=files)
-    context |= _focus(request, selection, used, files=files) | _reach(used)
+    context |= _comparison(selection, used, csv=f"{context['prints']}edf.csv{context['files_query']}")
+    context |= _focus(request, selection, used, saved_at=saved_at) | _reach(used)
     what_if = context["what_if"]
     context["figures"] = [
         context["edf"],
+        *([context["in_order"].figure] if context["in_order"].figure else []),
         *context["scatters"],
         *([what_if.figure] if what_if and what_if.figure else []),
         *context["reach"],
@@ -116,14 +131,15 @@ def _without_filters(request: TeamRequest) -> str:
     return f"?{values.urlencode()}"
 
 
-def _comparison(request: TeamRequest, selection: Selection, used: list[Shown], *, files: bool) -> dict[str, Any]:
+def _comparison(selection: Selection, used: list[Shown], *, csv: str) -> dict[str, Any]:
     pairs = analyses.compare_pairs(used)
-    csv = _csv(request, "analysis-edf-csv") if files else ""
     normalised = normalise(used, selection.normalise) if selection.normalise else None
     by_cost = normalised if normalised and normalised.edfs else None
     regimes = list({shown.regime.pk: shown.regime for shown in used if shown.regime}.values())
+    in_order = in_order_shown(used)
     return {
-        "finding": analyses.finding(used, pairs),
+        "finding": analyses.finding(used, pairs, in_order),
+        "in_order": in_order,
         "pairs": pairs,
         "pair_table": analyses.pair_table(pairs),
         "lines": analyses.population_lines(used),
@@ -138,18 +154,23 @@ def _comparison(request: TeamRequest, selection: Selection, used: list[Shown], *
     }
 
 
-def _focus(request: TeamRequest, selection: Selection, used: list[Shown], *, files: bool) -> dict[str, Any]:
+def _focus(request: TeamRequest, selection: Selection, used: list[Shown], *, saved_at: str) -> dict[str, Any]:
     """The population whose parameters are shown: the address's choice, else the one with the lowest mean."""
     lowest = min(used, key=lambda shown: shown.edf.mean)
     focus = next((shown for shown in used if shown.pair == selection.focus), lowest)
-    csv = focus.file_url("csv", selection.error) if files else ""
+    csv = f"{saved_at}populations/{focus.pair}.csv" if saved_at else focus.file_url("csv", selection.error)
     best, worst = analyses.best_and_worst(focus)
     parameters = analyses.parameter_names(focus)
     driving = drivers(focus, parameters)
+    scatters = by_importance(analyses.parameter_figures(focus, csv=csv, refinable=request.may_write), driving)
     return {
         "focus": focus,
         "used": used,
-        "scatters": analyses.parameter_figures(focus, csv=csv, refinable=request.may_write),
+        "scatters": scatters,
+        "more_scatters": joined([figure.element.removeprefix("by-") for figure in scatters[FIRST_SCATTERS:]]),
+        "by_importance": bool(driving.lines),
+        "front_table": front_table(focus, parameters),
+        "left_unlisted": left_unlisted(focus),
         "driver_table": driver_table(driving) if driving.lines else None,
         "driver_sentence": driver_sentence(driving, focus.name),
         "best": best,
@@ -160,11 +181,11 @@ def _focus(request: TeamRequest, selection: Selection, used: list[Shown], *, fil
         "population_csv": csv,
         "bar": focus.space
         and step_bar(focus.space, queries.method_facts(focus.space), current=3, may_write=request.may_write),
-        **_next(selection, focus, parameters),
+        **_next(selection, focus, used, parameters),
     }
 
 
-def _next(selection: Selection, focus: Shown, parameters: list[str]) -> dict[str, Any]:
+def _next(selection: Selection, focus: Shown, used: list[Shown], parameters: list[str]) -> dict[str, Any]:
     """Suggested restrictions, and what the samples inside one say: that of the address, else the best one's."""
     space = space_from_json(focus.space.definition) if focus.space else None
     suggested = suggestions(focus, parameters, space)
@@ -172,10 +193,14 @@ def _next(selection: Selection, focus: Shown, parameters: list[str]) -> dict[str
     if not asked and suggested.lines and suggested.lines[0].result.interval[1] < 0:
         asked = [suggested.lines[0].asked]
     child = restricted(space, asked) if space else None
-    what_if = None
+    what_if, pooled, can_pool = None, "", False
     if space and child != space and child is not None:
         what_if = what_if_shown(focus, child, space)
+        pooled = pooled_sentence(focus, used, child) if selection.pool else ""
+        can_pool = not selection.pool and len(poolable(focus, used, child)) > 1
     return {
+        "pooled": pooled,
+        "can_pool": can_pool,
         "suggested": suggested,
         "asked": asked,
         "asked_words": joined([asked_words(one) for one in asked]),
@@ -220,17 +245,16 @@ def shown_populations(selection: Selection) -> list[Shown]:
     return [analyses.filtered(shown, selection.ranges) for shown in whole]
 
 
-def _csv(request: TeamRequest, view: str) -> str:
-    return f"{reverse(view)}?{request.GET.urlencode()}"
-
-
 @team_page
 def edf_csv(request: TeamRequest) -> HttpResponseBase:
     """The steps of every EDF of an analysis: one row an error."""
-    selection = read_selection(request.GET, request.team)
+    return edf_steps(shown_populations(read_selection(request.GET, request.team)))
+
+
+def edf_steps(populations: list[Shown]) -> HttpResponseBase:
     rows = (
         [*shown.origin, float(error), float(fraction)]
-        for shown in shown_populations(selection)
+        for shown in populations
         if shown.n
         for error, fraction in zip(shown.edf.errors, shown.edf.fractions, strict=True)
     )
@@ -239,10 +263,18 @@ def edf_csv(request: TeamRequest) -> HttpResponseBase:
 
 @team_page
 def population_file(request: TeamRequest, space_id: int, regime_id: int, kind: str) -> HttpResponseBase:
-    """Every used sample of a population, in draw order: parameters as drawn, complexity, error."""
-    space, regime = space_of(request.team, space_id), regime_of(request.team, regime_id)
-    error = read_selection(request.GET, request.team).error
-    population = queries.load_population(space=space, regime=regime, error=error)
+    """Every used sample of a population inside the ranges of the address: parameters as drawn, complexity, error."""
+    chosen = read_selection(request.GET, request.team)
+    pair = (space_of(request.team, space_id), regime_of(request.team, regime_id))
+    shown = shown_populations(replace(chosen, pairs=[pair], imported=[]))[0]
+    return population_response(kind, shown)
+
+
+def population_response(kind: str, shown: Shown) -> HttpResponseBase:
+    """The samples in draw order. Where a filter is on, the name of the file and a column say so."""
+    population = shown.trained.population
     names = [SAMPLE_ID, *(name for name in population.names if name != SAMPLE_ID)]
-    columns = {name: population[name] for name in names}
-    return table_response(kind, f"population-{space.pk}-{regime.pk}", columns)
+    columns: dict[str, Any] = {name: population[name] for name in names}
+    if shown.ranges:
+        columns[FILTER_COLUMN] = [shown.filter_words] * population.n
+    return table_response(kind, shown.file_name, columns)

@@ -8,6 +8,8 @@ from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
 from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Lower
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -18,30 +20,60 @@ from tasks.publish import publish_draw, publish_permits
 from webapp import queries, services
 from webapp.access import TeamRequest, batch_of, team_action, team_form, team_page
 from webapp.files.exports import csv_response
-from webapp.forms import BatchForm, ExtendForm, PauseForm, PriorityForm, RetryForm, RunFilterForm, fresh_seed
+from webapp.forms import BatchForm, ExtendForm, PauseForm, PriorityForm, RetryForm, fresh_seed
 from webapp.forms.batches import PRIORITIES
-from webapp.models import Regime, SampleBatch, Space
+from webapp.forms.lists import Choice, Listing, read_list
+from webapp.models import FailureKind, RunState, SampleBatch
 from webapp.pages.draws import read_report
 from webapp.pages.figures import Figure
 from webapp.pages.findings import Shown, edf_shown, failure_sentence, middle_of
 from webapp.pages.previews import exact_size
+from webapp.pages.regime_choices import regime_choices
 from webapp.pages.steps import step_bar
 from webapp.services import Refused
-from webapp.wording import counted
+from webapp.wording import counted, joined
 
 ENDED_A_PAGE = 25
 ACTIVE_SHOWN = 100
 DEFAULT_SIZE = 50
 
+BATCHES = Listing(
+    sorts={
+        "space": queries.SPACE_NAME,
+        "regime": Lower("regime__name"),
+        "priority": "priority",
+        "size": "size",
+        "created": "created_at",
+    },
+    sought=("space__name", "regime__name", "created_by__name", "created_by__email"),
+    choices={
+        "state": Choice("State", {word: (word, condition) for word, condition in queries.BATCH_WORDS.items()}),
+    },
+)
+RUNS = Listing(
+    sorts=queries.RUN_ORDERS,
+    usual="state",
+    choices={
+        "state": Choice("State", {state.value: (state.label, Q(state=state)) for state in RunState}),
+        "kind": Choice("Failure", {kind.value: (kind.label, Q(failure_kind=kind)) for kind in FailureKind}),
+    },
+    filed=False,
+    anchor="runs",
+)
+
 
 @team_page
 def batch_list(request: TeamRequest) -> HttpResponse:
-    active = list(queries.active_batches(request.team)[: ACTIVE_SHOWN + 1])
-    ended = Paginator(queries.ended_batches(request.team), ENDED_A_PAGE).get_page(request.GET.get("page"))
+    """What the queue still serves, in its order unless another is asked for, and what has ended."""
+    asked = read_list(request.GET, BATCHES)
+    active = list(asked.rows(queries.active_batches(request.team))[: ACTIVE_SHOWN + 1])
+    ended = Paginator(asked.rows(queries.ended_batches(request.team)), ENDED_A_PAGE).get_page(asked.page)
     shown = active[:ACTIVE_SHOWN]
     progress = queries.batch_progress(batch.pk for batch in [*shown, *ended.object_list])
     context = {
         "section": "batches",
+        "asked": asked,
+        "all": queries.team_batches(request.team),
         "active": [(batch, progress[batch.pk]) for batch in shown],
         "more": len(active) > ACTIVE_SHOWN,
         "ended": [(batch, progress[batch.pk]) for batch in ended.object_list],
@@ -55,36 +87,53 @@ def batch_list(request: TeamRequest) -> HttpResponse:
 def new_batch(request: TeamRequest) -> HttpResponse:
     form = BatchForm(request.POST or None, team=request.team, initial=_initial_batch(request))
     if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
         try:
             with transaction.atomic():
-                batch = services.create_sample_batch(actor=request.user, **form.cleaned_data)
+                made = services.create_sample_batches(
+                    actor=request.user,
+                    space=data["space"],
+                    regimes=data["regime"],
+                    size=data["size"],
+                    seed=data["seed"],
+                )
                 transaction.on_commit(publish_draw)
         except Refused as refusal:
             form.add_error(None, str(refusal))
         else:
-            messages.success(request, f"Queued: {counted(batch.size, 'design')} of {batch.space} under {batch.regime}.")
-            return redirect("batch", batch.pk)
-    has_regime = Regime.objects.filter(team=request.team).exists()
-    has_space = Space.objects.filter(team=request.team).exists()
-    context = {"section": "batches", "form": form, "has_regime": has_regime, "has_space": has_space}
-    return render(request, "batches/new.html", context)
+            names = joined([batch.regime.name for batch in made])
+            messages.success(request, f"Queued: {counted(data['size'], 'design')} of {data['space']} under {names}.")
+            return redirect("batch", made[0].pk) if len(made) == 1 else redirect("space", data["space"].pk)
+    return render(request, "batches/new.html", {"section": "batches", "form": form, **_choices(form)})
+
+
+def _choices(form: BatchForm) -> dict[str, Any]:
+    """What can be queued: the spaces, and the regimes with what each means for the space chosen."""
+    asked = str(form["space"].value() or "")
+    spaces = form.spaces.filter(pk=asked) if asked.isascii() and asked.isdecimal() and len(asked) < 19 else form.spaces
+    ticked = {str(getattr(value, "pk", value)) for value in form["regime"].value() or ()}
+    return {
+        "has_space": form.spaces.exists(),
+        "space": (space := spaces.first()),
+        "choices": regime_choices(list(form.regimes), space=space, ticked=ticked),
+    }
 
 
 def _initial_batch(request: TeamRequest) -> dict[str, Any]:
-    """From the address: ?space=1&regime=2; the regime that the team uses most where none is named."""
-    chosen = {name: request.GET.get(name, "") for name in ("space", "regime")}
-    usual = {"regime": queries.team_regimes(request.team).first(), "size": DEFAULT_SIZE, "seed": fresh_seed()}
-    return usual | {name: value for name, value in chosen.items() if value.isdecimal()}
+    """From the address: ?space=1&regime=2&regime=3; the regime that the team uses most where none is named."""
+    named = [value for value in request.GET.getlist("regime") if value.isdecimal()]
+    initial: dict[str, Any] = {
+        "regime": named or list(queries.team_regimes(request.team)[:1]), "size": DEFAULT_SIZE, "seed": fresh_seed()
+    }  # fmt: skip
+    space = request.GET.get("space", "")
+    return initial | ({"space": space} if space.isdecimal() else {})
 
 
 @team_page
 def batch_page(request: TeamRequest, batch_id: int) -> HttpResponse:
     batch = batch_of(request.team, batch_id)
-    filters = RunFilterForm(request.GET)
-    if not filters.is_valid():
-        raise BadRequest(f"Runs cannot be listed so: {filters.errors.as_text()}")
-    chosen = filters.cleaned_data
-    sort, page = chosen["sort"] or "state", chosen["page"] or 1
+    asked = read_list(request.GET, RUNS)
+    services.mark_read(user=request.user, batch=batch)
     failures = queries.failure_groups([batch.pk])
     shown = _shown(batch)
     context = {
@@ -95,8 +144,8 @@ def batch_page(request: TeamRequest, batch_id: int) -> HttpResponse:
         "trained_on": queries.trained_on(batch),
         "draw": read_report(batch.report),
         "space_size": exact_size(space_from_json(batch.space.definition)),
-        "runs": queries.run_page(batch, state=chosen["state"], sort=sort, page=page),
-        "filters": RunFilterForm(initial={"state": chosen["state"], "sort": sort}),
+        "asked": asked,
+        "runs": queries.run_page(batch, asked.rows(queries.iterate_runs(batch)), page=asked.page),
         "epochs": batch.regime.definition.get("recipe", {}).get("epochs"),
         "priorities": PRIORITIES,
         "priority": PRIORITIES.get(batch.priority, str(batch.priority)),
@@ -220,7 +269,11 @@ def resume_batch(request: TeamRequest, batch_id: int) -> HttpResponse:
 @team_action
 def cancel_batch(request: TeamRequest, batch_id: int) -> HttpResponse:
     batch = batch_of(request.team, batch_id)
-    cancelled = services.cancel_batch(batch=batch, actor=request.user)
+    try:
+        cancelled = services.cancel_batch(batch=batch, actor=request.user)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return redirect("batches")
     messages.warning(request, f"Cancelled {counted(cancelled, 'run')}; finished ones and their errors stay.")
     return _back(request, batch)
 
@@ -232,9 +285,13 @@ def retry_batch(request: TeamRequest, batch_id: int) -> HttpResponse:
     form = RetryForm(request.POST)
     if not form.is_valid():
         raise BadRequest(f"Runs cannot be retried so: {form.errors.as_text()}")
-    with transaction.atomic():
-        retried = services.retry_failed_runs(batch=batch, actor=request.user, **form.cleaned_data)
-        transaction.on_commit(lambda: publish_permits(retried))
+    try:
+        with transaction.atomic():
+            retried = services.retry_failed_runs(batch=batch, actor=request.user, **form.cleaned_data)
+            transaction.on_commit(lambda: publish_permits(retried))
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return redirect("batches")
     messages.success(request, f"Queued again: {counted(retried, 'run')}.")
     return _back(request, batch)
 

@@ -21,13 +21,15 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     said = str(exception) if exception and str(exception) else "Your role in this team does not allow this."
-    return _page(request, 403, "Not allowed", said)
+    return _page(request, 403, "Not allowed", said, way=("See the people of the team", "/team/"))
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return _page(
-        request, 404, "Nothing here", "There is no such page, or it belongs to a team that you are not looking at now."
+    said = (
+        "There is no such page, or it belongs to a team that you are not looking at now. "
+        "If a link was sent to you, it may have ended: ask its sender for a new one."
     )
+    return _page(request, 404, "Nothing here", said)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -37,7 +39,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _page(request, 500, "Something broke", said)
 
 
-def _page(request: HttpRequest, status: int, title: str, said: str) -> HttpResponse:
+def _page(
+    request: HttpRequest, status: int, title: str, said: str, *, way: tuple[str, str] | None = None
+) -> HttpResponse:
     if request.path_info.startswith("/api/"):  # what fails before an operation of the API is found
         return answer(status, said)
-    return render(request, "error.html", {"status": status, "title": title, "said": said}, status=status)
+    return render(request, "error.html", {"status": status, "title": title, "said": said, "way": way}, status=status)

@@ -29,21 +29,21 @@ PICTURES = {"svg": "image/svg+xml", "png": "image/png"}
 
 @team_page
 def analysis_figure(request: TeamRequest, element: str, kind: Literal["svg", "png"]) -> HttpResponse:
-    return _picture(analysis_context(request).get("figures", ()), element, kind)
+    return figure_file(analysis_context(request).get("figures", ()), element, kind)
 
 
 @team_page
 def batch_figure(request: TeamRequest, batch_id: int, element: str, kind: Literal["svg", "png"]) -> HttpResponse:
     figure = edf_of_batch(batch_of(request.team, batch_id))
-    return _picture([figure] if figure else [], element, kind)
+    return figure_file([figure] if figure else [], element, kind)
 
 
 @team_page
 def sample_figure(request: TeamRequest, sample_id: int, element: str, kind: Literal["svg", "png"]) -> HttpResponse:
-    return _picture(sample_figures(sample_of(request.team, sample_id)), element, kind)
+    return figure_file(sample_figures(sample_of(request.team, sample_id)), element, kind)
 
 
-def _picture(figures: Sequence[Figure], element: str, kind: Literal["svg", "png"]) -> HttpResponse:
+def figure_file(figures: Sequence[Figure], element: str, kind: Literal["svg", "png"]) -> HttpResponse:
     """One of a page's figures as a download; 404 where the page has no such figure."""
     os.environ.setdefault("MPLCONFIGDIR", str(settings.VAR / "matplotlib"))  # its list of fonts, kept with the rest
     from webapp.plots.prints import Label, print_figure  # matplotlib takes a second to load, and only this needs it
@@ -61,8 +61,11 @@ def _picture(figures: Sequence[Figure], element: str, kind: Literal["svg", "png"
 
 @team_page
 def analysis_table(request: TeamRequest, element: str) -> HttpResponseBase:
+    return table_file(analysis_context(request), element)
+
+
+def table_file(context: dict[str, Any], element: str) -> HttpResponseBase:
     """A table of the page, or the one under a figure, as it is shown; cells that are numbers stay numbers."""
-    context = analysis_context(request)
     tables = {table.slug: table for table in _tables(context, depth=3)}
     tables |= {figure.element: figure.table for figure in context.get("figures", ())}
     if element in tables:
@@ -90,13 +93,14 @@ def _tables(value: Any, depth: int) -> Iterator[Table]:
 
 def _populations(context: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
     head = ["space", "regime", "used", "failed", "pending", "best_percent", "median_percent"]
+    head += ["median_low_percent", "median_high_percent"]
     head += ["mean_percent", "mean_low_percent", "mean_high_percent"]
     rows = []
     for line in context["lines"]:
         shown, population = line.shown, line.shown.trained.population
         rows.append(
-            [*shown.origin, population.n, population.failed, population.pending, shown.edf.min, line.median,
-             line.mean.value, *line.mean.interval]
+            [*shown.origin, population.n, population.failed, population.pending, shown.edf.min,
+             line.median.value, *line.median.interval, line.mean.value, *line.mean.interval]
         )  # fmt: skip
     return head, rows
 
@@ -114,19 +118,15 @@ def _best(context: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
 @team_page
 def analysis_report(request: TeamRequest) -> HttpResponse:
     """The whole analysis as one HTML file: styles, scripts and data inside, nothing fetched from anywhere."""
-    context = analysis_context(request)
+    address = request.build_absolute_uri(f"{reverse('analyses')}?{request.GET.urlencode()}")
+    page = report_page(request, "analyses/report.html", analysis_context(request), address=address)
+    return file_response("analysis.html", reports.offline(page, address=address), "text/html")
+
+
+def report_page(request: HttpRequest, template: str, context: dict[str, Any], *, address: str) -> str:
+    """The page with its styles and scripts inside; ``address`` is where it says that it is from, empty for nowhere."""
     if not context.get("figures"):
         raise Http404("There is no error to show yet, so there is nothing to export.")
-    page = render_to_string("analyses/report.html", context | _offline(request), request)
-    return file_response("analysis.html", reports.offline(page, address=request.build_absolute_uri()), "text/html")
-
-
-def _offline(request: HttpRequest) -> dict[str, Any]:
-    return {
-        "styles": reports.styles(),
-        "scripts": reports.scripts(),
-        "policy": reports.POLICY,
-        "address": request.build_absolute_uri(f"{reverse('analyses')}?{request.GET.urlencode()}"),
-        "made_at": timezone.now(),
-        "prints": "",
-    }
+    inside = {"styles": reports.styles(), "scripts": reports.scripts(), "policy": reports.POLICY}
+    made = {"address": address, "made_at": timezone.now(), "prints": ""}
+    return render_to_string(template, context | inside | made, request)

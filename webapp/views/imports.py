@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 from pathlib import PurePath
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models.functions import Lower
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 
@@ -19,13 +23,30 @@ from webapp.files.exports import table_response
 from webapp.files.imports import Imported, guess, left_out_words, read_import
 from webapp.files.json_files import UnreadableFile
 from webapp.files.row_files import RowFile, open_row_file
+from webapp.forms.analyses import read_selection
 from webapp.forms.imports import ChoicesForm, UploadForm
-from webapp.models import ColumnKind, ImportedPopulation
+from webapp.forms.lists import Listing, read_list
+from webapp.models import ColumnKind
 from webapp.services import Refused
+from webapp.views.analyses import FILTER_COLUMN, shown_populations
 from webapp.wording import compact, counted
 
 ROWS_SHOWN = 50
 FIRST_SHOWN = 4
+A_PAGE = 50
+
+IMPORTS = Listing(
+    sorts={"name": Lower("name"), "source": Lower("source"), "rows": "n", "created": "created_at"},
+    usual="-created",
+    sought=("name", "source"),
+)
+
+
+@team_page
+def import_list(request: TeamRequest) -> HttpResponse:
+    asked, every = read_list(request.GET, IMPORTS), queries.imported_populations(request.team)
+    page = Paginator(asked.rows(every), A_PAGE).get_page(asked.page)
+    return render(request, "imports/list.html", {"section": "results", "asked": asked, "all": every, "page": page})
 
 
 @team_form
@@ -153,15 +174,17 @@ def _cell(column: Column, number: int) -> tuple[str, bool]:
 
 @team_page
 def imported_file(request: TeamRequest, imported_id: int, kind: str) -> HttpResponseBase:
-    """All rows as a file: every column as imported."""
+    """The rows inside the ranges of the address as a file: every column as imported."""
     imported = imported_of(request.team, imported_id)
-    columns = {column.name: column.values for column in queries.load_columns(imported)}
-    return table_response(kind, f"population-i{imported.pk}", columns)
+    chosen = read_selection(request.GET, request.team)
+    shown = shown_populations(replace(chosen, pairs=[], imported=[imported]))[0]
+    columns: dict[str, Any] = {column.name: column.values for column in queries.load_columns(imported)}
+    if shown.ranges:
+        kept = shown.trained.population[queries.SAMPLE_ID].astype(int) - 1
+        columns = {name: _rows(values, kept) for name, values in columns.items()}
+        columns[FILTER_COLUMN] = [shown.filter_words] * len(kept)
+    return table_response(kind, replace(shown, error="final").file_name, columns)  # it holds every error there is
 
 
-@team_action
-def delete_imported(request: TeamRequest, imported_id: int) -> HttpResponse:
-    imported: ImportedPopulation = imported_of(request.team, imported_id)
-    services.delete_imported_population(row=imported, actor=request.user)
-    messages.success(request, f"Deleted: {imported.name} with its {counted(imported.n, 'row')}.")
-    return redirect("analyses")
+def _rows(values: Any, kept: npt.NDArray[np.int_]) -> Any:
+    return values[kept] if isinstance(values, np.ndarray) else [values[row] for row in kept]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from bokeh.models import ColumnDataSource
@@ -13,7 +13,9 @@ from django.contrib import messages
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -22,6 +24,7 @@ from django.views.decorators.http import require_safe
 from webapp import plots, queries, services
 from webapp.access import TeamRequest, link_of, result_of, team_action, team_form, team_page
 from webapp.forms.analyses import read_selection
+from webapp.forms.lists import Choice, Listing, read_list
 from webapp.forms.results import ResultForm, ShareForm
 from webapp.models import ResultPage, Team
 from webapp.pages import analyses
@@ -29,17 +32,35 @@ from webapp.pages.figures import Figure
 from webapp.pages.findings import Shown
 from webapp.pages.markdown import render_markdown
 from webapp.pages.snapshots import pack, unpack
-from webapp.pages.unlinked import without_downloads, without_links
+from webapp.pages.unlinked import without_links
 from webapp.plots import Curve
 from webapp.services import Refused
 from webapp.views.analyses import analysis_context, shown_populations
 from webapp.wording import NBSP, fixed, joined, p_text, signed
 
 SCHEMA = 1
-KEPT = ("p", "error", "of", "normalise", "what_if")  # of an address; and the ends of ranges, min_... and max_...
+# Of an address; and the ends of ranges, min_... and max_...
+KEPT = ("p", "error", "of", "normalise", "what_if", "pool")
 MOST_VALUES = 100
 LINES_A_PAGE = 20
-SEARCH_LONGEST = 120
+
+RESULTS = Listing(
+    sorts={"title": Lower("title"), "by": Lower("updated_by__name"), "updated": "updated_at", "created": "created_at"},
+    usual="-updated",
+    sought=("title", "notes"),
+    choices={
+        "state": Choice(
+            "State",
+            {
+                "live": ("live", Q(frozen_at=None)),
+                "frozen": ("frozen", Q(frozen_at__isnull=False)),
+                "shared": ("shared", Q(shared=True)),
+            },
+        )
+    },
+)
+
+R = TypeVar("R", bound=HttpResponseBase)
 
 
 @dataclass(frozen=True)
@@ -81,17 +102,24 @@ def populations_of(page: ResultPage) -> list[Shown]:
 
 @team_page
 def result_list(request: TeamRequest) -> HttpResponse:
-    sought = request.GET.get("q", "").strip()[:SEARCH_LONGEST]
-    pages = Paginator(queries.result_pages(request.team, sought=sought), LINES_A_PAGE)
-    page = pages.get_page(request.GET.get("page"))
+    asked, every = read_list(request.GET, RESULTS), queries.result_pages(request.team)
+    page = Paginator(asked.rows(every), LINES_A_PAGE).get_page(asked.page)
     lines = result_lines(page)
-    context = {"section": "results", "found": sought, "page": page, "lines": lines, "span": span_of(lines)}
+    context = {
+        "section": "results",
+        "asked": asked,
+        "all": every,
+        "page": page,
+        "lines": lines,
+        "span": span_of(lines),
+        "imports": queries.imported_populations(request.team).count(),
+    }
     return render(request, "results/list.html", context)
 
 
 def latest_results(team: Team, *, most: int) -> dict[str, Any]:
     """What the first page shows of the team's result pages."""
-    pages = queries.result_pages(team)
+    pages = queries.result_pages(team).filter(archived_at=None)
     lines = result_lines(pages[:most])
     return {"results": lines, "results_count": pages.count(), "results_span": span_of(lines)}
 
@@ -139,9 +167,15 @@ def new_result(request: TeamRequest) -> HttpResponse:
         return redirect("analyses")
     form = ResultForm(request.POST or None, initial={"title": joined(names, "against")[:120]})
     if request.method == "POST" and form.is_valid():
-        page = services.create_result_page(team=request.team, analysis=values, actor=request.user, **form.cleaned_data)
-        messages.success(request, "Saved. The page follows new samples until you freeze it.")
-        return redirect("result", page.pk)
+        try:
+            page = services.create_result_page(
+                team=request.team, analysis=values, actor=request.user, **form.cleaned_data
+            )
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, "Saved. The page follows new samples until you freeze it.")
+            return redirect("result", page.pk)
     back = f"{reverse('analyses')}?{request.GET.urlencode()}"
     return render(request, "results/form.html", {"form": form, "names": names, "back": back, "section": "results"})
 
@@ -152,28 +186,37 @@ def result_page(request: TeamRequest, result_id: int) -> HttpResponse:
     page = result_of(request.team, result_id)
     if request.GET.get("p"):
         return redirect(f"{reverse('analyses')}?{request.GET.urlencode()}")
-    return HttpResponse(_rendered(request, page, "results/result.html"))
+    address = reverse("result", args=[page.pk])
+    return HttpResponse(_rendered(request, page, "results/result.html", address=address))
 
 
-def _rendered(request: TeamRequest, page: ResultPage, template: str) -> str:
+def _rendered(request: TeamRequest, page: ResultPage, template: str, *, address: str) -> str:
     """The page as HTML, as the person of the request may see it."""
+    seen = as_saved(request, page)
+    context = result_context(seen, page, address=address)
+    return render_to_string(template if "figures" in context else "results/waiting.html", context, request=seen)
+
+
+def as_saved(request: TeamRequest, page: ResultPage) -> TeamRequest:
+    """The request with the address of the analysis that was saved."""
     seen = copy(request)
     seen.GET = address_of(page)  # type: ignore[assignment]
-    frozen = page.frozen_at is not None
-    context = _context(seen, page)
+    return seen
+
+
+def result_context(seen: TeamRequest, page: ResultPage, *, address: str) -> dict[str, Any]:
+    """All that the page shows; without ``figures`` where there is nothing to show. ``address`` is the page's own."""
+    context = _analysis(seen, page, address)
     context |= {"result": page, "notes": render_markdown(page.notes), "section": "results"}
-    if frozen:
-        context |= {"bar": None, "prints": ""}
+    if page.frozen_at:
+        context["bar"] = None
     else:
         context["last_trained"] = queries.last_trained(
             (shown.space.pk, shown.regime.pk) for shown in context["populations"] if shown.space and shown.regime
         )
-    if "figures" not in context:
-        template = "results/waiting.html"
-    elif not seen.user.is_authenticated:
-        _forget_addresses(context["figures"])
-    html = render_to_string(template, context, request=seen)
-    return without_downloads(html) if frozen else html
+    if not seen.user.is_authenticated:
+        _forget_addresses(context.get("figures", ()))
+    return context
 
 
 def _forget_addresses(figures: Iterable[Figure]) -> None:
@@ -184,15 +227,15 @@ def _forget_addresses(figures: Iterable[Figure]) -> None:
                 source.data["url"] = [""] * len(source.data["url"])
 
 
-def _context(seen: TeamRequest, page: ResultPage) -> dict[str, Any]:
+def _analysis(seen: TeamRequest, page: ResultPage, address: str) -> dict[str, Any]:
     if page.frozen_at is None:
         try:
-            return analysis_context(seen)
+            return analysis_context(seen, saved_at=address)
         except Http404:
             return {"populations": [], "gone": True}
     whole = seen.GET
     seen.GET = address_of(page, populations=False)  # type: ignore[assignment]
-    context = analysis_context(seen, populations_of(page))
+    context = analysis_context(seen, populations_of(page), saved_at=address)
     seen.GET = whole
     return context
 
@@ -210,17 +253,13 @@ def edit_result(request: TeamRequest, result_id: int) -> HttpResponse:
 
 @team_action
 def duplicate_result(request: TeamRequest, result_id: int) -> HttpResponse:
-    page = services.duplicate_result_page(page=result_of(request.team, result_id), actor=request.user)
+    try:
+        page = services.duplicate_result_page(page=result_of(request.team, result_id), actor=request.user)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return redirect("result", result_id)
     messages.success(request, "This is the copy; it is live and nobody outside of the team sees it.")
     return redirect("result", page.pk)
-
-
-@team_action
-def delete_result(request: TeamRequest, result_id: int) -> HttpResponse:
-    page = result_of(request.team, result_id)
-    services.delete_result_page(page=page, actor=request.user)
-    messages.success(request, f"{page.title} is deleted, and its links show nothing any more.")
-    return redirect("results")
 
 
 @team_action
@@ -278,18 +317,24 @@ def shared(request: HttpRequest, token: str) -> HttpResponse:
     page = services.open_shared_page(token)
     if page is None:
         raise Http404("No such page.")
-    response = HttpResponse(without_links(_rendered(_visitor(request, page), page, "results/shared.html")))
+    address = reverse("shared", args=[token])
+    html = _rendered(visitor(request, page), page, "results/shared.html", address=address)
+    return untraceable(HttpResponse(without_links(html, files=address)))
+
+
+def untraceable(response: R) -> R:
+    """Neither kept, nor found by a search, nor named to the next page."""
     response["Referrer-Policy"] = "no-referrer"
     response["X-Robots-Tag"] = "noindex, nofollow, noarchive"
     response["Cache-Control"] = "no-store"
     return response
 
 
-def _visitor(request: HttpRequest, page: ResultPage) -> TeamRequest:
+def visitor(request: HttpRequest, page: ResultPage) -> TeamRequest:
     """The request of nobody in particular, whoever it is: a shared page looks the same to all."""
-    visitor: Any = copy(request)
-    visitor.user, visitor.team, visitor.membership = AnonymousUser(), page.team, None
-    visitor.may_write = visitor.may_manage = False
-    visitor._messages = []  # those of a person who is signed in are for their own pages
-    made: TeamRequest = visitor
+    nobody: Any = copy(request)
+    nobody.user, nobody.team, nobody.membership = AnonymousUser(), page.team, None
+    nobody.may_write = nobody.may_manage = False
+    nobody._messages = []  # those of a person who is signed in are for their own pages
+    made: TeamRequest = nobody
     return made

@@ -9,11 +9,16 @@ from django.urls import reverse
 
 from engine.designs import AnyNetDesign, design_from_json
 from engine.regimes import Regime as EngineRegime
+from engine.spaces import space_from_json
 from webapp import queries
 from webapp.access import TeamRequest, sample_of, team_page
-from webapp.models import Epoch, Run, Sample
+from webapp.models import Epoch, Run, RunState, Sample
 from webapp.pages import samples
+from webapp.pages.builds import builds
 from webapp.pages.figures import Figure
+from webapp.pages.neighbours import neighbourhood
+
+MOST_COMMANDS = 5  # of as many replicates; the others' differ in the number alone
 
 
 @team_page
@@ -22,7 +27,7 @@ def sample_page(request: TeamRequest, sample_id: int) -> HttpResponse:
     batch, space = sample.batch, sample.batch.space
     drawn, anynet = design_from_json(sample.drawn), AnyNetDesign.from_json(sample.design)
     regime = EngineRegime.from_json(batch.regime.definition)
-    trained = queries.load_trained(space=space, regime=batch.regime, parameters=False)
+    trained = queries.load_trained(space=space, regime=batch.regime)
     runs = list(Run.objects.filter(sample=sample).select_related("worker").order_by("replicate"))
     epochs = list(Epoch.objects.filter(run__sample=sample, attempt=F("run__attempt")).order_by("run", "number"))
     rank = samples.rank_of(sample, trained)
@@ -39,11 +44,13 @@ def sample_page(request: TeamRequest, sample_id: int) -> HttpResponse:
         "costs": samples.cost_lines(sample, trained),
         "population_n": trained.population.n,
         "runs": runs,
+        "again": [run for run in runs if run.state == RunState.DONE][:MOST_COMMANDS],
         "stages": stages,
         "learning": learning,
         "figures": [shown for shown in (stages, learning) if shown],
         "prints": reverse("sample", args=[sample.pk]),
-        "code": samples.code_of(drawn, in_channels=regime.in_channels, num_classes=regime.num_classes),
+        "builds": builds(drawn, anynet, regime),
+        "neighbours": neighbourhood(sample, trained.population, space_from_json(space.definition).parameter_paths()),
     }
     return render(request, "samples/sample.html", context)
 

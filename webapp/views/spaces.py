@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
-from django.http import HttpResponse
+from django.db.models import Q
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 
 from engine import presets
@@ -14,23 +16,45 @@ from engine.regimes import Regime as EngineRegime
 from engine.spaces import AnyNetSpace, RegNetSpace, space_from_json
 from webapp import queries, services
 from webapp.access import TeamRequest, regime_of, space_of, team_action, team_form, team_page
+from webapp.files.exports import csv_response
 from webapp.forms import FORMS, SpaceForm, form_of, space_initial
+from webapp.forms.lists import Choice, Listing, read_list
 from webapp.models import Family, Regime, Space
 from webapp.pages.findings import Shown
 from webapp.pages.lineage import lineage
 from webapp.pages.narrowing import restricted
-from webapp.pages.previews import exact_size, preview
+from webapp.pages.previews import SPREAD, exact_size, preview, spread_numbers
 from webapp.pages.steps import analysis_url, step_bar
-from webapp.pages.whatif import WhatIfShown, what_if_shown
+from webapp.pages.whatif import WHAT_IF, WhatIfShown, what_if_numbers, what_if_shown
 from webapp.services import Refused
 from webapp.space_words import describe, difference
+from webapp.views.exports import figure_file
 
+SPACES = Listing(
+    sorts={
+        "name": lambda step: step.space.name.casefold(),
+        "size": lambda step: step.size,
+        "used": lambda step: step.n,
+        "error": lambda step: step.mean,
+        "created": lambda step: step.space.created_at,
+    },
+    sought=("name", "note"),
+    choices={
+        "family": Choice("Family", {family.value: (family.label, Q(family=family)) for family in Family}),
+    },
+)
 START_PRESET = {Family.ANYNET: "AnyNetX-A-small", Family.REGNET: "RegNetX-small"}
 
 
 @team_page
 def space_list(request: TeamRequest) -> HttpResponse:
-    context = {"section": "spaces", "lineage": lineage(request.team, asked=_asked_regime(request))}
+    """As a tree, each below what it refines; in another order asked for without it."""
+    asked, every = read_list(request.GET, SPACES), queries.team_spaces(request.team)
+    shown = lineage(request.team, asked=_asked_regime(request), spaces=asked.keep(every))
+    if asked.sort:
+        steps = asked.order_lines(shown.steps)
+        shown = replace(shown, steps=[replace(step, line=replace(step.line, level=0)) for step in steps])
+    context = {"section": "spaces", "asked": asked, "all": every, "lineage": shown}
     return render(request, "spaces/list.html", context)
 
 
@@ -73,7 +97,7 @@ def _next_step(facts: queries.MethodFacts) -> str:
 
 
 @team_form
-def new_space(request: TeamRequest) -> HttpResponse:
+def new_space(request: TeamRequest) -> HttpResponseBase:
     """A space of its own; ?preset= and ?family= say what the form starts from."""
     family = request.POST.get("family") or request.GET.get("family") or Family.ANYNET
     if family not in FORMS:
@@ -88,7 +112,7 @@ def new_space(request: TeamRequest) -> HttpResponse:
 
 
 @team_form
-def refine_space(request: TeamRequest, space_id: int) -> HttpResponse:
+def refine_space(request: TeamRequest, space_id: int) -> HttpResponseBase:
     """A child of a space; ?narrow=w_m:2.26:2.55&narrow=widths_non_decreasing starts from what a plot suggests."""
     parent = space_of(request.team, space_id)
     start = restricted(space_from_json(parent.definition), request.GET.getlist("narrow"))
@@ -97,7 +121,7 @@ def refine_space(request: TeamRequest, space_id: int) -> HttpResponse:
 
 
 @team_form
-def edit_space(request: TeamRequest, space_id: int) -> HttpResponse:
+def edit_space(request: TeamRequest, space_id: int) -> HttpResponseBase:
     """The same space again, as long as nothing has been drawn from it."""
     row = space_of(request.team, space_id)
     initial = {"name": row.name, "note": row.note, **space_initial(space_from_json(row.definition))}
@@ -105,11 +129,21 @@ def edit_space(request: TeamRequest, space_id: int) -> HttpResponse:
     return _answer(request, form, title=f"Change {row.name}", parent=row.parent, row=row)
 
 
+def _presets() -> dict[str, list[str]]:
+    """The names of the presets by what they are for; those that train on a laptop first."""
+    names = presets.space_names()
+    small = [name for name in names if name.endswith("-small")]
+    return {
+        "For images of 32 px and less": small,
+        "For larger images, as in the papers": [name for name in names if name not in small],
+    }
+
+
 def _answer(
     request: TeamRequest, form: SpaceForm, *, title: str, parent: Space | None, row: Space | None = None
-) -> HttpResponse:
-    """Save what was posted, or show the form with its preview."""
-    if request.method == "POST" and "preview" not in request.POST and form.is_valid():
+) -> HttpResponseBase:
+    """Save what was posted, or show the form with its preview; ``export`` asks for a file of the preview alone."""
+    if request.method == "POST" and not {"preview", "export"} & request.POST.keys() and form.is_valid():
         try:
             saved = _save(request, form, parent, row)
         except Refused as refusal:
@@ -117,6 +151,9 @@ def _answer(
         else:
             messages.success(request, f"{saved.name} saved.")
             return redirect("space", saved.pk)
+    shown = _preview(request, form, parent)
+    if request.method == "POST" and (exported := _exported(shown, request.POST.get("export", ""))):
+        return exported
     context = {
         "section": "spaces",
         "form": form,
@@ -124,13 +161,29 @@ def _answer(
         "parent": parent,
         "row": row,
         "show_errors": request.method == "POST",
-        "preset_names": presets.space_names() if parent is None and row is None else [],
+        "presets": _presets() if parent is None and row is None else {},
         "bar": step_bar(parent, queries.method_facts(parent), current=4, may_write=request.may_write)
         if parent and row is None
         else None,
-        **_preview(request, form, parent),
+        **shown,
     }
     return render(request, "spaces/form.html", context)
+
+
+def _exported(shown: dict[str, Any], asked: str) -> HttpResponseBase | None:
+    """A figure of the preview in print size, or its numbers, such as "what-if.csv"; None where there is none."""
+    element, _, kind = asked.rpartition(".")
+    if element not in {figure.element for figure in shown["figures"]}:
+        return None
+    if kind == "svg":
+        return figure_file(shown["figures"], element, "svg")
+    if kind == "png":
+        return figure_file(shown["figures"], element, "png")
+    if kind != "csv":
+        return None
+    if element == WHAT_IF:
+        return csv_response(element, *what_if_numbers(shown["what_if"]))
+    return csv_response(element, *spread_numbers(shown["preview"], element.removeprefix(SPREAD)))
 
 
 def _save(request: TeamRequest, form: SpaceForm, parent: Space | None, row: Space | None) -> Space:
@@ -176,6 +229,7 @@ def _preview(request: TeamRequest, form: SpaceForm, parent: Space | None) -> dic
         "parent": parent,
         "regime": regime,
         "regimes": regimes,
+        "exports": True,
         "cost": queries.regime_cost(regime) if regime else None,
         "changes": difference(space, space_from_json(parent.definition)) if space and parent else [],
     }

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
+from django.core.mail import send_mail
 from django.core.paginator import Paginator
+from django.db.models import Q
+from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -25,13 +30,24 @@ from webapp.access import (
     team_page,
 )
 from webapp.forms import InvitationForm, JoinForm, RoleForm, TeamForm
+from webapp.forms.lists import Choice, Listing, read_list
 from webapp.middleware import TEAM_KEY
 from webapp.models import Invitation, Membership, Role, User
 from webapp.services import Refused
 from webapp.views.accounts import PASSWORD_BACKEND
 
+logger = logging.getLogger(__name__)
+
 INVITATION_KEY = "invitation"  # of the session
 EVENTS_A_PAGE = 50
+PEOPLE_A_PAGE = 100
+
+PEOPLE = Listing(
+    sorts={"name": Lower("user__name"), "email": Lower("user__email"), "role": queries.ROLE_ORDER},
+    sought=("user__name", "user__email"),
+    choices={"role": Choice("Role", {role.value: (role.label, Q(role=role)) for role in Role})},
+    filed=False,
+)
 
 
 @login_required
@@ -62,8 +78,12 @@ def team_people(request: TeamRequest) -> HttpResponse:
 
 def _people(request: TeamRequest, **more: Any) -> HttpResponse:
     """The page of a team; ``more`` carries a form that was refused, or the link that was just made."""
+    asked = read_list(request.GET, PEOPLE)
+    page = Paginator(asked.rows(queries.team_members(request.team)), PEOPLE_A_PAGE).get_page(asked.page)
     context = {
-        "members": [(one, RoleForm(initial={"role": one.role})) for one in queries.team_members(request.team)],
+        "asked": asked,
+        "page": page,
+        "members": [(one, RoleForm(initial={"role": one.role})) for one in page],
         "invitations": queries.open_invitations(request.team) if request.may_manage else [],
         "invitation_form": InvitationForm(),
         "name_form": TeamForm(initial={"name": request.team.name}),
@@ -87,14 +107,28 @@ def invite(request: TeamRequest) -> HttpResponse:
     form = InvitationForm(request.POST)
     if not form.is_valid():
         return _people(request, invitation_form=form)
-    role, label = Role(form.cleaned_data["role"]), form.cleaned_data["label"]
+    wanted = form.cleaned_data | {"role": Role(form.cleaned_data["role"])}
     try:
-        made, token = services.create_invitation(team=request.team, role=role, label=label, actor=request.user)
+        made, token = services.create_invitation(team=request.team, actor=request.user, **wanted)
     except Refused as refusal:
         form.add_error(None, str(refusal))
         return _people(request, invitation_form=form)
     link = request.build_absolute_uri(reverse("invitation", args=[token]))
-    return _people(request, made=made, link=link)
+    email = wanted.get("email", "")
+    mailed = bool(email) and _mail_invitation(made, link, email)
+    return _people(request, made=made, link=link, mailed_to=mailed and email, unmailed=not mailed and email)
+
+
+def _mail_invitation(made: Invitation, link: str, email: str) -> bool:
+    """Whether the mail was taken. Its link is in no table, so there is no other try."""
+    text = render_to_string("teams/invitation_mail.txt", {"invitation": made, "link": link})
+    subject = services.one_line(f"{made.created_by} invites you to {made.team.name} on Netspace")
+    try:
+        send_mail(subject, text, None, [email])
+    except OSError as error:  # which errors of SMTP are as well
+        logger.warning("An invitation could not be mailed: %s", error)
+        return False
+    return True
 
 
 @owner_action

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.db import transaction
@@ -12,12 +14,42 @@ from tasks.publish import publish_permits
 from webapp import queries, services
 from webapp.access import TeamRequest, team_action, team_page
 from webapp.forms import WorkerForm
+from webapp.forms.lists import Choice, Listing, read_list
 from webapp.models import Worker
+from webapp.queries import WorkerLine
+
+
+def _is(word: str) -> Callable[[WorkerLine], bool]:
+    return lambda line: line.word == word
+
+
+WORKERS = Listing(
+    sorts={
+        "host": lambda line: (line.host, line.device, line.slot),
+        "device": lambda line: (line.device, line.host, line.slot),
+        "kind": lambda line: (line.device_kind, line.host),
+        "state": lambda line: line.word,
+        "speed": lambda line: line.epochs_per_minute if line.busy else None,
+        "memory": lambda line: None if line.ended_at else line.memory,
+        "seen": lambda line: line.last_seen,
+        "started": lambda line: line.started_at,
+    },
+    sought=("host", "device", "device_kind"),
+    choices={"state": Choice("State", {word: (word, _is(word)) for word in queries.WORKER_WORDS})},
+    filed=False,
+)
 
 
 @team_page
 def worker_list(request: TeamRequest) -> HttpResponse:
-    context = {"section": "workers", "workers": queries.worker_lines(request.team), "capacity": queries.capacity()}
+    asked, lines = read_list(request.GET, WORKERS), queries.worker_lines(request.team)
+    context = {
+        "section": "workers",
+        "asked": asked,
+        "any": bool(lines),
+        "workers": asked.order_lines(asked.keep_lines(lines)),
+        "capacity": queries.capacity(),
+    }
     return render(request, "workers/list.html", context)
 
 

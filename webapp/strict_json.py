@@ -1,0 +1,49 @@
+"""JSON from elsewhere without what the standard library would let pass: keys given twice, NaN, endless integers."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any
+
+
+class AmbiguousJsonError(ValueError):
+    """The message is part of a sentence: what cannot be meant like this."""
+
+
+def storable(text: str) -> bool:
+    """Whether the database can keep it and a page can show it: no NUL, no lone surrogate."""
+    return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def strict_decoder(*, most_digits: int, parse_float: Callable[[str], float] = float) -> json.JSONDecoder:
+    def whole(digits: str) -> int:
+        if len(digits) > most_digits:
+            raise AmbiguousJsonError(f"a number of {len(digits):,} digits is too long to be meant")
+        return int(digits)
+
+    return json.JSONDecoder(
+        object_pairs_hook=_object, parse_constant=_constant, parse_int=whole, parse_float=parse_float
+    )
+
+
+def finite_float(text: str) -> float:
+    """For ``parse_float``, where nobody looks at the number again."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise AmbiguousJsonError(f"{text[:40]} is too large a number")
+    return number
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise AmbiguousJsonError(f"it has the key {twice[:60]!r} twice")
+    return found
+
+
+def _constant(word: str) -> float:
+    raise AmbiguousJsonError(f"{word} is no number that can be used")
