@@ -43,9 +43,13 @@ bench: python ## measure speed: ours, a baseline and the ratio  [ARGS]
 	@$(SETUP) setup
 	@$(RUN) -m benchmarks $(ARGS)
 
-chaos: python ## inflict N faults on real workers and check what is left  [N=25 SEED]
+chaos: python ## inflict N faults on real workers and check what is left  [N=25 SEED MINUTES]
 	@$(SETUP) setup
-	@$(RUN) -m tests.chaos --faults $(or $(N),25) $(if $(SEED),--seed $(SEED))
+	@$(RUN) -m tests.chaos --faults $(or $(N),25) $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
+
+tour: python ## walk through the app as docs/tour.md tells it, and take its pictures  [SIZE PORT]
+	@$(SETUP) setup --for test
+	@$(RUN) -m tests.browser.tour $(if $(SIZE),--size $(SIZE)) $(if $(PORT),--port $(PORT))
 
 lock: python ## write requirements.lock from what is installed
 	@$(SETUP) lock
@@ -53,4 +57,4 @@ lock: python ## write requirements.lock from what is installed
 reset: python ## delete var/ (database, checkpoints, images, logs) after asking  [YES=1]
 	@$(SETUP) reset $(if $(YES),--yes)
 
-.PHONY: help python demo up setup test check format bench chaos lock reset
+.PHONY: help python demo up setup test check format bench chaos tour lock reset
