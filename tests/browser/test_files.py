@@ -49,9 +49,10 @@ def test_a_file_is_uploaded_previewed_imported_and_compared(
     visitor.go("/analyses/")
     is_fine()
     page.click("a:has-text('results.csv')")
-    page.click("summary:has-text('Delete')")
+    page.get_by_role("link", name="Delete").click()
+    page.wait_for_selector("text=It cannot be brought back.")
     is_fine()
-    page.click(".confirm button")
+    page.get_by_role("button", name="Delete").click()
     page.wait_for_selector("text=Deleted: ResNets")
     assert visitor.complaints == []
 

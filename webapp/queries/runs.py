@@ -37,11 +37,11 @@ class RunLine:
         return "waiting" if self.run.state == RunState.QUEUED else self.run.state
 
     @property
-    def minutes(self) -> float | None:
+    def seconds(self) -> float | None:
         if self.run.started_at is None:
             return None
         until: datetime = self.run.ended_at or timezone.now()
-        return max(0.0, (until - self.run.started_at).total_seconds()) / 60
+        return max(0.0, (until - self.run.started_at).total_seconds())
 
 
 @dataclass(frozen=True)
