@@ -150,11 +150,11 @@ class NormalisedComparison:
     ks_distance : float
         Largest vertical distance of the two weighted EDFs, 0 to 1; no exact test is known for it.
     ks_interval : tuple[float, float]
-        Its 95 % interval (`engine.statistics.intervals.ks_interval` of the effective numbers of samples).
+        Its interval (`engine.statistics.intervals.ks_interval` of the effective numbers of samples).
     mean_difference : float
         Weighted mean of A minus that of B, percentage points: negative where A is better.
     interval : tuple[float, float]
-        Its 95 % bootstrap interval; -100 to 100 where a population has no bin of two samples.
+        Its bootstrap interval; -100 to 100 where a population has no bin of two samples.
     n_a, n_b : int
         Samples inside the limits.
     """
@@ -315,8 +315,12 @@ def normalised_band(edf: NormalisedEdf, *, alpha: float = 0.05) -> EdfBand:
     return _band_around(edf.errors, fractions, half_width, n=edf.n, alpha=alpha, anytime=False)
 
 
-def compare_normalised(a: NormalisedEdf, b: NormalisedEdf, *, seed: int = 0) -> NormalisedComparison:
+def compare_normalised(
+    a: NormalisedEdf, b: NormalisedEdf, *, confidence: float = 0.95, seed: int = 0
+) -> NormalisedComparison:
     """Two populations at equal complexity: both EDFs normalised within the same limits.
+
+    ``confidence`` is the level of both intervals.
 
     Raises
     ------
@@ -330,11 +334,11 @@ def compare_normalised(a: NormalisedEdf, b: NormalisedEdf, *, seed: int = 0) -> 
     interval = (-100.0, 100.0)
     if a.n > a.bins_used and b.n > b.bins_used:
         scores = [_scores(edf.errors, edf.weights, edf.bin_of) for edf in (a, b)]
-        interval = mean_interval(scores[0], scores[1], seed=seed)
+        interval = mean_interval(scores[0], scores[1], confidence=confidence, seed=seed)
     distance = float(np.abs(values[0] - values[1]).max())
     return NormalisedComparison(
         ks_distance=distance,
-        ks_interval=ks_interval(distance, n_a=a.effective_n, n_b=b.effective_n),
+        ks_interval=ks_interval(distance, n_a=a.effective_n, n_b=b.effective_n, alpha=1 - confidence),
         mean_difference=a.mean - b.mean,
         interval=interval,
         n_a=a.n,
@@ -346,11 +350,20 @@ def _scores(errors: FloatArray, weights: FloatArray, bin_of: npt.NDArray[np.intp
     """One number a sample whose mean is the weighted mean, and whose spread is that of the samples in their bins.
 
     The weighted mean is the mean of the bins' means, so only deviations from those move it when the samples are drawn
-    again; a bin of one sample shows no deviation.
+    again. Those of a bin of c samples are too small by sqrt((c - 1) / c); a bin of one sample shows none, and is taken
+    to spread as all the others do together, or it would pass as known for sure.
     """
     counts = np.bincount(bin_of)
     means = np.bincount(bin_of, weights=errors) / np.maximum(counts, 1)
-    return float(weights @ errors) + len(errors) * weights * (errors - means[bin_of])
+    sizes, deviations = counts[bin_of], errors - means[bin_of]
+    alone = sizes == 1
+    scaled = weights * deviations * np.sqrt(sizes / np.maximum(sizes - 1, 1))
+    known = float(scaled @ scaled)
+    if known > 0:
+        within_bins = float(deviations @ deviations) / (len(errors) - int((counts > 0).sum()))
+        scaled *= math.sqrt(1 + float(weights[alone] @ weights[alone]) * within_bins / known)
+    scores: FloatArray = float(weights @ errors) + len(errors) * scaled
+    return scores
 
 
 def failure_bounds(errors: Errors, *, failed: int) -> FailureBounds:

@@ -242,3 +242,10 @@ def test_points_beyond_two_thousand_are_thinned_for_drawing_only(study: Study, m
     source = study.text(space).split("data-plots>")[1]
     assert source.count("/samples/") == 10
     assert "n 30 [20.0 | 30.0]" in study.text(space)
+
+
+def test_few_samples_are_a_warning_beside_the_finding(study: Study) -> None:
+    few = study.measured("few", [30.0, 31.0, 32.0])
+    enough = study.measured("enough", np.linspace(20, 25, 12).tolist())
+    assert "few has 3 samples. With fewer than 12 the interval of a mean is too narrow" in study.text(few, enough)
+    assert "With fewer than 12" not in study.text(enough)

@@ -352,3 +352,15 @@ def test_numbers_of_a_running_batch_hold_at_every_look() -> None:
         f"draw order, {fixed(100 * result.probability, 0)} % (95 % at every look: {fixed(100 * ends[0], 0)}–"
         f"{fixed(100 * ends[1], 0)}), decided after {result.decided_at} pairs, n = 48 and 60."
     )
+
+
+def test_only_what_holds_at_every_look_is_said_to_do_so(study: Study) -> None:
+    rows.a_batch(study.regnet, study.regime, study.user, size=2, seed=9)
+    address = f"/analyses/?p={study.anynet.pk}-{study.regime.pk}&p={study.regnet.pk}-{study.regime.pk}"
+    whole, part, one = (
+        study.client.get(query).content.decode()
+        for query in (address, f"{address}&max_flops=100", f"/analyses/?p={study.regnet.pk}-{study.regime.pk}")
+    )
+    assert "You may look at any time: the finding, the comparison in draw order, the bands" in whole
+    assert "You may look at any time: the finding, the bands" in one
+    assert "You may look at any time: the bands" in part  # its finding rests on a plain interval

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
@@ -46,7 +47,7 @@ DRAWN_AT_MOST = 2000  # points of a scatter; more are thinned for drawing, never
 
 @dataclass(frozen=True)
 class Pair:
-    """Two populations compared; the p-value is Holm's over all pairs of the page.
+    """Two populations compared, one of ``pairs`` of the page; the p-value is Holm's over all of them.
 
     ``medians`` is the difference of the medians (percentage points) with its interval.
     """
@@ -56,10 +57,24 @@ class Pair:
     comparison: Comparison
     medians: tuple[float, tuple[float, float]]
     p_adjusted: float
+    pairs: int
+
+    @cached_property
+    def interval(self) -> tuple[float, float]:
+        """Of the difference of means, at 95 % for all pairs together (Bonferroni).
+
+        The finding is about the largest of all differences, which a plain 95 % interval would call real too often.
+        """
+        return compared(self.first.errors, self.second.errors, confidence=1 - 0.05 / self.pairs).interval
+
+    @property
+    def level(self) -> str:
+        """What stands before the interval."""
+        return f"95{NBSP}%" if self.pairs == 1 else f"95{NBSP}% for all {self.pairs} pairs together"
 
     @property
     def differs(self) -> bool:
-        low, high = self.comparison.interval
+        low, high = self.interval
         return low > 0 or high < 0
 
 
@@ -92,7 +107,7 @@ def compare_pairs(populations: Sequence[Shown]) -> list[Pair]:
     comparisons = [compared(first.errors, second.errors) for first, second in pairs]
     adjusted = holm([comparison.p_value for comparison in comparisons]) if comparisons else np.array([])
     found = [
-        Pair(first, second, comparison, medians_compared(first.errors, second.errors), float(p))
+        Pair(first, second, comparison, medians_compared(first.errors, second.errors), float(p), len(pairs))
         for (first, second), comparison, p in zip(pairs, comparisons, adjusted, strict=True)
     ]
     return sorted(found, key=lambda pair: pair.comparison.mean_difference)
@@ -114,8 +129,8 @@ def finding(populations: Sequence[Shown], pairs: Sequence[Pair], in_order: InOrd
     if so_far and in_order.comparisons:
         return finding_so_far(in_order.comparisons[0])
     numbers = (
-        f"difference {signed(test.mean_difference)} (95{NBSP}%: {signed(test.interval[0])}, "
-        f"{signed(test.interval[1])}), KS{NBSP}D{NBSP}={NBSP}{fixed(test.ks_distance, 2)} "
+        f"difference {signed(test.mean_difference)} ({pair.level}: {signed(pair.interval[0])}, "
+        f"{signed(pair.interval[1])}), KS{NBSP}D{NBSP}={NBSP}{fixed(test.ks_distance, 2)} "
         f"{between(test.ks_interval, 2)}, {p_text(pair.p_adjusted)}, n{NBSP}={NBSP}{test.n_a:,} and {test.n_b:,}"
     )
     means = f"{fixed(pair.first.edf.mean)}{NBSP}% against {fixed(pair.second.edf.mean)}{NBSP}%"

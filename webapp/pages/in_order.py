@@ -29,6 +29,11 @@ class InOrder:
     result: SequentialComparison
 
     @property
+    def p_value(self) -> float:
+        """Always valid, for all comparisons of the page together (Bonferroni), as the verdict is."""
+        return min(1.0, self.result.p_value * ALPHA / self.result.alpha)
+
+    @property
     def names(self) -> str:
         return f"{self.first.name} against {self.second.name}"
 
@@ -74,7 +79,7 @@ def verdict_sentence(one: InOrder) -> str:
     pairs = counted(result.n, "pair")
     numbers = (
         f"{first} had the lower error in {result.won:,} and {second} in {result.lost:,}: {_share_words(result)}, "
-        f"always-valid {p_text(result.p_value)}"
+        f"always-valid {p_text(one.p_value)}"
     )
     if result.verdict in (Verdict.A_LOWER, Verdict.B_LOWER):
         lower, other = (first, second) if result.verdict is Verdict.A_LOWER else (second, first)
@@ -145,7 +150,7 @@ def _table(found: Sequence[InOrder]) -> Table:
             f"{one.result.left_out:,}",
             f"{fixed(100 * one.result.probability, 0)} "
             f"{between((100 * one.result.interval[0], 100 * one.result.interval[1]), 0)}",
-            p_value(one.result.p_value),
+            p_value(one.p_value),
         ]
         for one in found
     ]

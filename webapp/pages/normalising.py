@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
+from math import comb
 
 from engine.errors import InvalidPopulation
 from engine.statistics import common_limits, compare_normalised, normalised_band, normalised_edf
@@ -152,11 +153,13 @@ def normalised_sentence(found: Normalised) -> str:
     if len(both) < 2:
         return ""
     (first, a), (second, b) = both[0], both[-1]
-    test = compare_normalised(a, b)
+    pairs = comb(len(both), 2)  # the furthest apart of so many, hence Bonferroni
+    test = compare_normalised(a, b, confidence=1 - 0.05 / pairs)
     low, high = test.interval
+    together = "" if pairs == 1 else f" for all {pairs} pairs together"
     numbers = (
         f"{fixed(a.mean)}{NBSP}% against {fixed(b.mean)}{NBSP}%, difference {signed(test.mean_difference)} "
-        f"(95{NBSP}%: {signed(low)}, {signed(high)}), n = {a.n} and {b.n}"
+        f"(95{NBSP}%{together}: {signed(low)}, {signed(high)}), n = {a.n} and {b.n}"
     )
     if high < 0:
         return f"At equal {found.cost} {first.name} has a lower mean error than {second.name}: {numbers}."

@@ -73,9 +73,12 @@ def estimated_mean(errors: FloatArray) -> Estimate:
     return _remember(_digest("mean", errors), lambda: mean_error(errors))
 
 
-def compared(errors_a: FloatArray, errors_b: FloatArray) -> Comparison:
+def compared(errors_a: FloatArray, errors_b: FloatArray, *, confidence: float = 0.95) -> Comparison:
     """`engine.statistics.compare_errors`."""
-    return _remember(_digest("compared", errors_a, errors_b), lambda: compare_errors(errors_a, errors_b))
+    return _remember(
+        _digest(f"compared {confidence}", errors_a, errors_b),
+        lambda: compare_errors(errors_a, errors_b, confidence=confidence),
+    )
 
 
 def medians_compared(errors_a: FloatArray, errors_b: FloatArray) -> tuple[float, tuple[float, float]]:

@@ -67,7 +67,7 @@ def _from_json(content: dict[str, Any], team: Team) -> Shown:
             population,
             ahead=_array_from_text(content["ahead"]),
             cancelled=content["cancelled"],
-            in_order=_array_from_text(text) if (text := content.get("in_order")) else None,
+            in_order=_array_from_text(text) if (text := content.get("in_order")) is not None else None,
         ),
         name=content["name"],
         imported=_row_from_json(ImportedPopulation, content["imported"], team),

@@ -31,7 +31,15 @@ from webapp.pages.normalising import (
     normalised_table,
 )
 from webapp.pages.pooling import poolable, pooled_sentence
-from webapp.pages.reach import cost_figures, cost_tests, cost_warning, cost_words, sample_size_shown, search_shown
+from webapp.pages.reach import (
+    cost_figures,
+    cost_tests,
+    cost_warning,
+    cost_words,
+    few_samples_warning,
+    sample_size_shown,
+    search_shown,
+)
 from webapp.pages.regime_words import regime_differences
 from webapp.pages.steps import step_bar
 from webapp.pages.suggestions import asked_words, suggestions
@@ -221,6 +229,7 @@ def _reach(used: list[Shown]) -> dict[str, Any]:
         "spreads": cost_figures(used, tests),
         "complexity": cost_words(tests),
         "complexity_warning": cost_warning(tests),
+        "few_samples_warning": few_samples_warning(used),
     }
 
 

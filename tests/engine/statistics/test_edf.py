@@ -208,6 +208,17 @@ def test_the_interval_of_a_normalised_mean_is_that_of_bins_drawn_again() -> None
     assert found.interval[0] < found.mean < found.interval[1]
 
 
+def test_the_interval_of_a_normalised_mean_holds_it_where_many_bins_have_one_sample() -> None:
+    rng = np.random.default_rng(0)
+    held = 0
+    for _ in range(150):
+        costs = rng.beta(1, 3, 30)  # crowded below, thin above
+        errors = 60 - 5 * np.floor(10 * costs) + rng.normal(0, 2, 30)
+        low, high = normalised_edf(errors, costs, limits=(0.0, 1.0)).interval
+        held += low <= np.mean(60 - 5 * np.unique(np.floor(10 * costs))) <= high
+    assert held >= 130
+
+
 def test_bins_of_one_sample_give_no_interval() -> None:
     assert normalised_edf([40.0, 41.0, 42.0], [1.0, 2.0, 3.0], bins=2).interval == (0.0, 100.0)
 

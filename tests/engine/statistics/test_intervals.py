@@ -90,9 +90,10 @@ def test_the_interval_of_a_difference_of_medians_holds_it_often_enough() -> None
     assert held >= 184
 
 
-def test_one_sample_says_nothing_about_the_difference_of_medians() -> None:
+def test_below_six_samples_a_difference_of_medians_has_no_interval_as_a_median_has_none() -> None:
     assert median_difference([40.0], [41.0, 42.0]) == (-1.5, (-100.0, 100.0))
-    assert median_difference([40.0, 40.0], [42.0, 42.0, 42.0]) == (-2.0, (-2.0, -2.0))
+    assert median_difference([40.0] * 5, [42.0] * 80) == (-2.0, (-100.0, 100.0))
+    assert median_difference([40.0] * 6, [42.0] * 7) == (-2.0, (-2.0, -2.0))
 
 
 def test_the_interval_of_the_distance_has_its_half_width() -> None:
