@@ -192,7 +192,9 @@ STATICFILES_DIRS = [("vendor/bokeh", Path(bokeh.__file__).parent / "server" / "s
 STORAGES = {"staticfiles": {"BACKEND": "webapp.static_files.DigestInAddress"}}
 WHITENOISE_USE_FINDERS = True
 warnings.filterwarnings("ignore", message="No directory at")  # STATIC_ROOT, which is therefore never made
-WHITENOISE_MAX_AGE = 0 if DEBUG else 365 * 24 * 3600
+# Kept for good, but for what the administration's own styles name without a digest.
+WHITENOISE_MAX_AGE = 0 if DEBUG else 3600
+WHITENOISE_IMMUTABLE_FILE_TEST = "^$" if DEBUG else f"^{STATIC_URL}(?!admin/)"
 
 # EMAIL_BACKEND, EMAIL_HOST and so on, from one address. Without it only mails for forgotten passwords are written, to
 # the console.

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.messages import get_messages
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 
 from tests.webapp import pages, rows
 from webapp import queries, services
 from webapp.filing import MOST_TAGS, Filed
+from webapp.forms.tags import read_tag
 from webapp.models import (
     Epoch,
     Event,
@@ -28,6 +30,7 @@ from webapp.models import (
     User,
 )
 from webapp.services import Refused
+from webapp.views.filing import FINDERS
 
 pytestmark = pytest.mark.django_db
 
@@ -99,6 +102,11 @@ def test_the_same_word_is_the_same_tag_however_it_is_typed(study: Study) -> None
         study.client.post(url(study.space, "tag"), {"tag": typed})
     assert tags_of(study.space) == ["deep nets"]
     assert study.client.get("/spaces/?tag=DEEP+nets").content.decode().count(url(study.space)) > 0
+
+
+def test_a_tag_read_again_is_the_same_tag() -> None:
+    for typed in ("\u1fa1\u0343", "\u0130\u05a4", "\u1e9e", "\ufb01"):  # small letters that compose or reorder anew
+        assert read_tag(read_tag(typed)) == read_tag(typed)
 
 
 @pytest.mark.parametrize(
@@ -381,6 +389,19 @@ def test_verbs_on_a_batch_that_was_deleted_a_moment_ago_say_so(study: Study) -> 
     for verb in verbs:
         with pytest.raises(Refused, match="deleted a moment ago"):
             verb(batch=gone, actor=study.user)
+
+
+def test_changes_of_a_page_that_was_deleted_a_moment_ago_say_so(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = ResultPage.objects.select_related("team").get(pk=study.page.pk)
+    study.page.delete()
+    monkeypatch.setattr("webapp.views.results.result_of", lambda *_: gone)
+    monkeypatch.setitem(FINDERS, "result", lambda *_: gone)
+    for verb, values in {"edit": {"title": "New"}, "share": {"days": "7"}}.items():
+        answer = study.client.post(f"/results/{gone.pk}/{verb}/", values)
+        assert "was deleted a moment ago" in answer.content.decode(), verb
+    for verb in ("freeze", "untag"):
+        answer = study.client.post(f"/results/{gone.pk}/{verb}/", {"tag": "paper"})
+        assert "was deleted a moment ago" in " ".join(map(str, get_messages(answer.wsgi_request))), verb
 
 
 def meanwhile(first: Callable[[], object], second: Callable[[], object]) -> list[BaseException | None]:

@@ -251,6 +251,22 @@ def test_the_search_is_bounded_and_leads_to_the_whole_list(
     assert "<main" not in panel
 
 
+@pytest.mark.parametrize("sought", ["paper", "#Paper"])
+def test_the_search_by_a_tag_leads_to_lists_that_hold_all_of_them(
+    client: Client, team_and_owner: tuple[Team, User], sought: str
+) -> None:
+    regime = rows.a_regime(*team_and_owner, name="other")
+    for number in range(11):
+        space = rows.a_space(*team_and_owner, name=f"Many {number:02}")
+        for row in (space, rows.a_batch(space, regime, team_and_owner[1], size=1, drawn=False)):
+            services.add_tag(row=row, tag="paper", actor=team_and_owner[1])
+    text = main_of(client, f"/search/?{urlencode({'q': sought})}")
+    links = re.findall(r'href="([^"]*)">All of them</a>', text)
+    assert [link.split("?")[0] for link in links] == ["/spaces/", "/batches/"]
+    for link in links:
+        assert main_of(client, link).count(">Many ") == 11, link
+
+
 def test_the_search_that_finds_nothing_says_what_to_do_next(client: Client) -> None:
     text = main_of(client, "/search/?q=nothing+such")
     assert "Look in the archive too" in text

@@ -256,6 +256,19 @@ def test_there_is_an_end_to_mailed_invitations_even_where_they_are_revoked(
     assert len(mailoutbox) == 3
 
 
+def test_who_starts_more_teams_mails_no_more_invitations(
+    mailoutbox: list[EmailMessage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.services.teams.MOST_MAILED_A_DAY", 2)
+    _, owner = rows.a_team()
+    client = pages.client_of(owner)
+    for k in range(3):
+        client.post("/teams/new/", {"name": f"Team {k}"})
+        text = invite(client, email=f"ada{k}@example.org")
+    assert "make a link without a mail instead" in text
+    assert len(mailoutbox) == 2
+
+
 def ask_for_a_password(email: str = "owner@example.org", **more: Any) -> str:
     return Client().post("/password/forgotten/", {"email": email}, **more)["Location"]
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from webapp import strict_json
 from webapp.files import json_files, row_files
 from webapp.files.json_files import UnreadableFile, json_entries
 from webapp.files.row_files import open_row_file
@@ -122,6 +123,24 @@ def test_a_list_read_in_pieces_is_the_list(entries: list[dict[str, Any]], chunk:
 def test_json_that_is_no_table_is_refused_with_a_sentence(tmp_path: Path, content: bytes | str, said: str) -> None:
     answer = refusal(written(tmp_path, content))
     assert said in answer or (said == "can't be read" and "nested too deeply" in answer)
+
+
+def test_a_key_given_twice_is_found_without_comparing_every_key_with_every_other() -> None:
+    compared = 0
+
+    class Key(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)
+
+    names = [*(f"k{number}" for number in range(200)), "k199"]
+    with pytest.raises(strict_json.AmbiguousJsonError, match="the key 'k199' twice"):
+        strict_json._object([(Key(name), 1) for name in names])
+    assert compared < 10 * len(names)
 
 
 def test_an_entry_that_never_ends_is_not_read_into_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

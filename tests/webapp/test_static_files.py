@@ -19,7 +19,11 @@ def test_the_address_of_a_file_holds_the_digest_of_what_it_serves(client: Client
     assert re.fullmatch(rf"/static/{re.escape(name)}\?v=[0-9a-f]{{8}}", address)
     answer = client.get(address)
     assert b"".join(answer) == Path(finders.find(name)).read_bytes()  # type: ignore[arg-type]
-    assert "max-age=31536000" in answer["Cache-Control"]
+    assert "immutable" in answer["Cache-Control"]
+
+
+def test_what_styles_name_without_a_digest_is_not_kept_for_long(client: Client) -> None:
+    assert client.get("/static/admin/css/widgets.css")["Cache-Control"] == "max-age=3600, public"
 
 
 def test_bokeh_s_script_is_sent_compressed(client: Client) -> None:

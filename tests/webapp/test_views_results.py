@@ -125,6 +125,18 @@ def test_a_frozen_page_keeps_its_comparison_in_draw_order_and_what_it_was_filter
             assert found["Compared in draw order"][0]["Second lower"] == "1"  # the diverged one
 
 
+def test_a_draw_order_without_a_pair_yet_is_frozen_as_one(study: Study) -> None:
+    other = rows.a_space(study.team, study.owner, name="Other", preset="RegNetX-small")
+    rows.a_batch(other, study.regime, study.owner, size=2)
+    pages.measured(other, study.regime, study.owner, [50.0, 51.0], seed=1)  # the batch before has nothing yet
+    response = study.client.post(f"/results/new/?{study.query}&p={other.pk}-{study.regime.pk}", {"title": "Both"})
+    before = study.client.get(response["Location"]).content.decode()
+    study.client.post(f"{response['Location']}freeze/")
+    after = study.client.get(response["Location"]).content.decode()
+    assert "Still open after 0 pairs" in before
+    assert "Still open after 0 pairs" in after
+
+
 def test_a_page_that_was_frozen_before_the_draw_order_was_kept_says_that_it_is_not_known(study: Study) -> None:
     other = rows.a_space(study.team, study.owner, name="Other", preset="RegNetX-small")
     pages.measured(other, study.regime, study.owner, [50.0, 51.0])

@@ -16,7 +16,7 @@ from django.db.models import F, Model, Q, QuerySet
 from django.db.models.expressions import OrderBy
 from django.http import QueryDict
 
-from webapp.forms.tags import read_tag
+from webapp.forms.tags import read_tag, tag_in_text
 
 LONGEST_TEXT = 120
 
@@ -78,7 +78,10 @@ class Asked:
         """Those of the rows that were asked for."""
         conditions = [self.listing.choices[name].options[value][1] for name, value in self.chosen.items() if value]
         if self.text:
-            conditions.append(reduce(or_, [Q(**{f"{name}__icontains": self.text}) for name in self.listing.sought]))
+            found = [Q(**{f"{name}__icontains": self.text}) for name in self.listing.sought]
+            if self.listing.filed and (tag := tag_in_text(self.text)):  # as the search of the top bar does
+                found.append(Q(tags__contains=[tag]))
+            conditions.append(reduce(or_, found))
         if self.tag:
             conditions.append(Q(tags__contains=[self.tag]))
         if self.listing.filed and not self.archived:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from webapp.models import ResultPage, ShareLink, Team, User
 from webapp.services.errors import Refused
 from webapp.services.events import record_event
-from webapp.services.filing import hold_populations
+from webapp.services.filing import hold_populations, locked_row
 from webapp.services.tokens import new_token, token_digest
 
 MOST_OPEN_LINKS = 50
@@ -74,6 +74,7 @@ def share_result_page(*, page: ResultPage, days: int, actor: User) -> tuple[Shar
     """A link with its token, which is known here and never again."""
     if not 1 <= days <= LONGEST_SHARE_DAYS:
         raise Refused(f"A link works from 1 to {LONGEST_SHARE_DAYS} days, got {days}.")
+    locked_row(page)  # so that it is not deleted meanwhile, and the limit holds
     if open_links().filter(page=page).count() >= MOST_OPEN_LINKS:
         raise Refused(f"A page can have {MOST_OPEN_LINKS} links that work; revoke some first.")
     token = new_token()
@@ -107,5 +108,6 @@ def find_shared_page(token: str) -> ResultPage | None:
 
 
 def _change(page: ResultPage, actor: User, **values: Any) -> None:
-    ResultPage.objects.filter(pk=page.pk).update(updated_by=actor, updated_at=timezone.now(), **values)
+    if not ResultPage.objects.filter(pk=page.pk).update(updated_by=actor, updated_at=timezone.now(), **values):
+        raise Refused(f"{page} was deleted a moment ago.")
     page.refresh_from_db()

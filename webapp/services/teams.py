@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from webapp.models import ApiToken, Event, Invitation, Membership, Notification, Role, Team, User
@@ -42,7 +42,7 @@ def create_invitation(*, team: Team, role: Role, label: str, actor: User, email:
     if open_invitations().filter(team=team).count() >= MOST_OPEN_INVITATIONS:
         raise Refused(f"A team can have {MOST_OPEN_INVITATIONS} open invitations; revoke some first.")
     if email:
-        _check_mailed_today(team)
+        _check_mailed_today(team, actor)
     token = new_token()
     invitation = Invitation.objects.create(
         team=team,
@@ -57,10 +57,14 @@ def create_invitation(*, team: Team, role: Role, label: str, actor: User, email:
     return invitation, token
 
 
-def _check_mailed_today(team: Team) -> None:
-    day_ago = timezone.now() - timedelta(days=1)
-    if Event.objects.filter(team=team, verb=MAILED, at__gt=day_ago).count() >= MOST_MAILED_A_DAY:
-        raise Refused(f"A team can mail {MOST_MAILED_A_DAY} invitations a day; make a link without a mail instead.")
+def _check_mailed_today(team: Team, actor: User) -> None:
+    """Of the person too, who may start any number of teams."""
+    mailed = Event.objects.filter(Q(team=team) | Q(actor=actor), verb=MAILED, at__gt=timezone.now() - timedelta(days=1))
+    if mailed.count() >= MOST_MAILED_A_DAY:
+        said = (
+            f"A team, and a person, can mail {MOST_MAILED_A_DAY} invitations a day; make a link without a mail instead."
+        )
+        raise Refused(said)
 
 
 @transaction.atomic

@@ -52,8 +52,11 @@ def tag_row(request: TeamRequest, noun: str, row_id: int) -> HttpResponse:
 def untag_row(request: TeamRequest, noun: str, row_id: int) -> HttpResponse:
     row = FINDERS[noun](request.team, row_id)
     form = TagForm(request.POST)
-    if form.is_valid():
-        services.remove_tag(row=row, tag=form.cleaned_data["tag"], actor=request.user)
+    try:
+        if form.is_valid():
+            services.remove_tag(row=row, tag=form.cleaned_data["tag"], actor=request.user)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
     return redirect(address_of(row))
 
 

@@ -153,7 +153,7 @@ def _short_finding(used: list[Shown]) -> tuple[str, str]:
     if not pair.differs:
         return "no difference shown", f"({p_text(pair.p_adjusted)}, {sizes})"
     test = pair.comparison
-    ends = f"{signed(test.interval[0])}, {signed(test.interval[1])}"
+    ends = f"{signed(pair.interval[0])}, {signed(pair.interval[1])}"
     return f"{pair.first.name} lower by {fixed(-test.mean_difference)}", f"({ends}; {sizes})"
 
 
@@ -245,8 +245,12 @@ def edit_result(request: TeamRequest, result_id: int) -> HttpResponse:
     page = result_of(request.team, result_id)
     form = ResultForm(request.POST or None, initial={"title": page.title, "notes": page.notes})
     if request.method == "POST" and form.is_valid():
-        services.update_result_page(page=page, actor=request.user, **form.cleaned_data)
-        return redirect("result", page.pk)
+        try:
+            services.update_result_page(page=page, actor=request.user, **form.cleaned_data)
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            return redirect("result", page.pk)
     back = reverse("result", args=[page.pk])
     return render(request, "results/form.html", {"form": form, "row": page, "back": back, "section": "results"})
 

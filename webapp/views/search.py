@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import render
 
 from webapp import queries
 from webapp.access import TeamRequest, team_page
-from webapp.forms.tags import read_tag
+from webapp.forms.tags import tag_in_text
 
 LONGEST = 120
 OF_A_KIND, OF_A_KIND_WHILE_TYPING = 10, 4
@@ -21,14 +20,7 @@ def search_page(request: TeamRequest) -> HttpResponse:
     if typing and not sought:
         return HttpResponse()
     most = OF_A_KIND_WHILE_TYPING if typing else OF_A_KIND
-    found = queries.search(request.team, sought, tag=_tag(sought), archived=archived, most=most) if sought else []
-    context = {"sought": sought, "found": found, "archived": archived, "typing": typing}
+    tag = tag_in_text(sought)
+    found = queries.search(request.team, sought, tag=tag, archived=archived, most=most) if sought else []
+    context = {"sought": sought, "tag": tag, "found": found, "archived": archived, "typing": typing}
     return render(request, "search/found.html" if typing else "search/search.html", context)
-
-
-def _tag(sought: str) -> str:
-    """The tag that may be meant, written with or without a #; empty where the text is none."""
-    try:
-        return read_tag(sought.removeprefix("#"))
-    except ValidationError:
-        return ""
