@@ -232,6 +232,22 @@ def test_two_populations_are_told_apart_in_the_list(study: Study) -> None:
     assert "RegNetX lower by" in text
 
 
+def test_the_list_says_so_far_what_holds_at_every_look_while_runs_are_to_come(study: Study) -> None:
+    services.pause_batch(batch=study.batch, actor=study.owner)
+    other, _ = pages.trained(
+        study.team, study.owner, study.regime, name="AnyNetX-A", preset="AnyNetX-A-small",
+        errors=[60.0, 61.0, 65.0], size=4,
+    )  # fmt: skip
+    study.saved()
+    study.client.post(f"/results/new/?{study.query}&p={other.pk}-{study.regime.pk}", {"title": "Against"})
+    text = study.client.get("/results/").content.decode().replace("\xa0", " ")
+    assert "mean error 34.1 so far" in text
+    assert "(no interval yet; n 8)" in text
+    assert "open so far" in text
+    assert "3 pairs in draw order" in text
+    assert "lower by" not in text
+
+
 def test_a_page_whose_first_sample_is_to_come_says_so(study: Study) -> None:
     space = rows.a_space(study.team, study.owner, name="New")
     rows.a_batch(space, study.regime, study.owner, size=2)

@@ -143,9 +143,11 @@ def finding(populations: Sequence[Shown], pairs: Sequence[Pair], in_order: InOrd
 def _finding_of_one(shown: Shown) -> str:
     if shown.trained.pending:
         low, high = shown.median.interval
+        known = (low, high) != (0.0, 100.0)
+        ends = f"95{NBSP}% at every look: {fixed(low)}–{fixed(high)}" if known else "no interval yet"
         return (
             f"Half of the {counted(shown.n, 'design')} of {shown.name} used so far have an error below "
-            f"{fixed(shown.median.value)}{NBSP}% (95{NBSP}% at every look: {fixed(low)}–{fixed(high)})."
+            f"{fixed(shown.median.value)}{NBSP}% ({ends})."
         )
     mean = shown.mean
     low, high = mean.interval

@@ -52,9 +52,17 @@ def in_order_shown(populations: Sequence[Shown]) -> InOrderShown:
     """Every two populations whose draw order is known, the lowest mean first."""
     if len(populations) < 2:
         return InOrderShown([], "")
+    found = compare_all_in_order(populations)
+    if not found:
+        return InOrderShown([], _why_not(populations))
+    return InOrderShown(found, verdict_sentence(found[0]), _table(found), _figure(found[0]))
+
+
+def compare_all_in_order(populations: Sequence[Shown]) -> list[InOrder]:
+    """Every two whose draw order is known, the surest first."""
     known = [shown for shown in populations if shown.trained.in_order is not None and shown.total is None]
     if len(known) < 2:
-        return InOrderShown([], _why_not(populations))
+        return []
     alpha = alpha_of_each_pair(ALPHA, spaces=len(known))
     by_mean = sorted(known, key=lambda shown: shown.edf.mean)
     found = [
@@ -62,8 +70,7 @@ def in_order_shown(populations: Sequence[Shown]) -> InOrderShown:
         for first, second in combinations(by_mean, 2)
         if (a := first.trained.in_order) is not None and (b := second.trained.in_order) is not None
     ]
-    found.sort(key=lambda one: one.result.p_value)
-    return InOrderShown(found, verdict_sentence(found[0]), _table(found), _figure(found[0]))
+    return sorted(found, key=lambda one: one.result.p_value)
 
 
 def _why_not(populations: Sequence[Shown]) -> str:
@@ -122,16 +129,19 @@ def _share_words(result: SequentialComparison) -> str:
     )
 
 
-def _verdict_cell(one: InOrder) -> str:
-    result = one.result
-    words = {
+def short_verdict(one: InOrder) -> str:
+    return {
         Verdict.A_LOWER: f"{one.first.name} lower",
         Verdict.B_LOWER: f"{one.second.name} lower",
         Verdict.ALIKE: "alike",
         Verdict.OPEN: "open",
         Verdict.BUDGET_USED: "not decided",
-    }[result.verdict]
-    return words if result.decided_at is None else f"{words}, after {counted(result.decided_at, 'pair')}"
+    }[one.result.verdict]
+
+
+def _verdict_cell(one: InOrder) -> str:
+    words, after = short_verdict(one), one.result.decided_at
+    return words if after is None else f"{words}, after {counted(after, 'pair')}"
 
 
 def _table(found: Sequence[InOrder]) -> Table:

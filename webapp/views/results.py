@@ -30,13 +30,14 @@ from webapp.models import ResultPage, Team
 from webapp.pages import analyses
 from webapp.pages.figures import Figure
 from webapp.pages.findings import Shown
+from webapp.pages.in_order import compare_all_in_order, short_verdict
 from webapp.pages.markdown import render_markdown
 from webapp.pages.snapshots import pack, unpack
 from webapp.pages.unlinked import without_links
 from webapp.plots import Curve
 from webapp.services import Refused
 from webapp.views.analyses import analysis_context, shown_populations
-from webapp.wording import NBSP, fixed, joined, p_text, signed
+from webapp.wording import NBSP, counted, fixed, joined, p_text, signed, within
 
 SCHEMA = 1
 # Of an address; and the ends of ranges, min_... and max_...
@@ -144,11 +145,14 @@ def _line(page: ResultPage) -> ResultLine:
 
 
 def _short_finding(used: list[Shown]) -> tuple[str, str]:
-    """The finding of a list's line, with its uncertainty."""
+    """The finding of a list's line, with its uncertainty; while runs are to come, one that holds at every look."""
     sizes = f"n{NBSP}{joined([f'{shown.n:,}' for shown in used])}"
+    so_far = " so far" if any(shown.trained.pending for shown in used) else ""
     if len(used) == 1:
-        mean = analyses.population_lines(used)[0].mean
-        return f"mean error {fixed(mean.value)}", f"({fixed(mean.interval[0])}–{fixed(mean.interval[1])}; {sizes})"
+        mean = used[0].mean
+        return f"mean error {fixed(mean.value)}{so_far}", f"({within(mean.interval).strip('()')}; {sizes})"
+    if so_far and (compared := compare_all_in_order(used)):
+        return short_verdict(compared[0]) + so_far, f"({counted(compared[0].result.n, 'pair')} in draw order; {sizes})"
     pair = analyses.compare_pairs(used)[0]
     if not pair.differs:
         return "no difference shown", f"({p_text(pair.p_adjusted)}, {sizes})"
