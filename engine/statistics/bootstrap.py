@@ -85,9 +85,10 @@ def mean_interval(
         estimate, variance, third = estimate - float(minus.mean()), variance + minus_variance, third - minus_third
         resampled = resampled - _resampled_means(minus, rng)
         largest = max(largest, float(np.abs(minus).max()))
-    if variance <= (ROUNDING * largest) ** 2:
+    scale = variance**1.5  # 0 also where values differ by less than about 1e-108
+    if scale == 0 or variance <= (ROUNDING * largest) ** 2:
         return estimate, estimate
-    return bca_interval(estimate, resampled, acceleration=third / variance**1.5 / 6, confidence=confidence)
+    return bca_interval(estimate, resampled, acceleration=third / scale / 6, confidence=confidence)
 
 
 def bca_interval(

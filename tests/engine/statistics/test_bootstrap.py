@@ -140,3 +140,8 @@ def test_the_same_seed_gives_the_same_interval() -> None:
     errors = skewed_errors(50)
     assert mean_error(errors, seed=4) == mean_error(errors, seed=4)
     assert mean_error(errors, seed=4) != mean_error(errors, seed=5)
+
+
+def test_errors_that_differ_by_next_to_nothing_have_an_interval_of_no_width() -> None:
+    low, high = mean_interval(np.array([0.0, 1e-150]))
+    assert low == high == 5e-151
