@@ -203,9 +203,12 @@ def test_a_dead_service_is_reported_and_started_again_on_its_port(folder: Path, 
     before = services.pids()
     for pid in before.values():
         os.kill(pid, signal.SIGKILL)
-    wait_until_gone(list(before.values()), seconds=0.3)  # they stay as zombies until poll looks
 
-    told = services.poll()
+    told: list[str] = []
+    deadline = time.monotonic() + 10
+    while len(told) < 2 and time.monotonic() < deadline:  # a busy machine takes its time to end them
+        time.sleep(0.05)
+        told += services.poll()
     assert sorted(told) == [
         "PostgreSQL was ended by signal 9 and was started again.",
         "Redis was ended by signal 9 and was started again.",
