@@ -43,8 +43,8 @@ def main(size: int = 16) -> None:
         folder = Path(name) / "var"
         seconds = _run_demo(folder, size)
         largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        runs, slots, trained, span, busy_span, train_rate, test_rate, median_run, peak = _figures(folder, FIGURES)
-        beside, most_beside = _figures(folder, BESIDE_EPOCHS)
+        figures, (beside, most_beside) = _answers(folder, FIGURES, BESIDE_EPOCHS)
+    runs, slots, trained, span, busy_span, train_rate, test_rate, median_run, peak = figures
     print(f"the whole demo, start to clean end: {seconds:.0f} s; the study of 2 x {size}: {span:.0f} s")
     print(f"{runs} runs on {slots} slots; median run {median_run:.1f} s")
     print(f"images/s of a slot, median: training {train_rate:,.0f}, evaluation {test_rate:,.0f}")
@@ -68,16 +68,18 @@ def _run_demo(folder: Path, size: int) -> float:
     return time.perf_counter() - started
 
 
-def _figures(folder: Path, query: str) -> tuple[float, ...]:
+def _answers(folder: Path, *queries: str) -> list[tuple[float, ...]]:
+    """The one row of each query, asked of the demo's database."""
     services = embedded.Services()
     running = services.start(folder)
     try:
         connection = psycopg2.connect(running.database_url)
+        rows = []
         with connection, connection.cursor() as cursor:
-            cursor.execute(query)
-            row = cursor.fetchone()
+            for query in queries:
+                cursor.execute(query)
+                rows += cursor.fetchall()
         connection.close()
     finally:
         services.stop()
-    assert row is not None
-    return tuple(row)
+    return rows

@@ -6,7 +6,6 @@ import csv
 import json
 import resource
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.services import app_on_own_services
+from benchmarks.timing import fastest
 
 ROWS, READ_BACK = 100_000, 20_000
 NAMES = [*(f"parameter_{k}" for k in range(8)), "flops", "params", "acts", "error"]
@@ -23,11 +23,11 @@ AIM = 150  # ms for the columns of 20,000 rows
 def main() -> None:
     with app_on_own_services(), tempfile.TemporaryDirectory() as name:
         files = _write(Path(name), ROWS)
-        bare = _seconds(lambda: _bare(files["csv"]), 1)
+        bare = fastest(lambda: _bare(files["csv"]), 1)
         print(f"{ROWS:,} rows x {len(NAMES)} columns: file to stored population (baseline: csv.reader and float alone)")
         for kind, path in files.items():
             before = _held(reset=True)
-            seconds = _seconds(lambda path=path, kind=kind: _import(path, f"all {kind}"), 1)
+            seconds = fastest(lambda path=path, kind=kind: _import(path, f"all {kind}"), 1)
             size, grown = path.stat().st_size / 2**20, _held() - before
             print(
                 f"  {kind:8} {size:5.1f} MiB: {seconds:5.2f} s, memory + {grown:4.0f} MiB, "
@@ -40,8 +40,8 @@ def _print_reading(path: Path) -> None:
     from webapp import queries
 
     row = _import(path, "read back")
-    ours = 1e3 * _seconds(lambda: queries.load_imported(row).population, 10)
-    objects = 1e3 * _seconds(_as_objects(row), 3)
+    ours = 1e3 * fastest(lambda: queries.load_imported(row).population, 10)
+    objects = 1e3 * fastest(_as_objects(row), 3)
     print(f"{READ_BACK:,} rows x {len(NAMES)} columns from the database (baseline: one JSON object a row)")
     print(f"  ours {ours:.1f} ms (aim {AIM}), baseline {objects:.0f} ms, ratio {objects / ours:.0f}")
 
@@ -118,16 +118,6 @@ def _held(*, reset: bool = False) -> float:
         Path("/proc/self/clear_refs").write_text("5")
     lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
     return int(lines["VmHWM"].split()[0]) / 1024
-
-
-def _seconds(work: Callable[[], object], repeats: int) -> float:
-    """The fastest of ``repeats``."""
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return min(times)
 
 
 if __name__ == "__main__":

@@ -5,18 +5,14 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from benchmarks.services import app_on_own_services
+from benchmarks.services import app_on_own_services, web_server
+from benchmarks.timing import fastest
 
 SIZES = (500, 5_000, 20_000)
 COLUMN_AIMS = {5_000: 50, 20_000: 150}  # ms
@@ -131,8 +127,8 @@ def _print_columns(filled: Filled, size: int, aim: int) -> None:
             columns["w_1"].append(sample.drawn["stage_widths"][0])
         return columns
 
-    ours = 1e3 * _seconds(lambda: load_population(space=space, regime=filled.regime), 5)
-    plain = 1e3 * _seconds(by_objects, 1)
+    ours = 1e3 * fastest(lambda: load_population(space=space, regime=filled.regime), 5)
+    plain = 1e3 * fastest(by_objects, 1)
     print(f"  n = {size:<38,} {ours:7.0f} ms {plain:9.0f} ms {plain / ours:6.1f} x {aim:5} ms")
 
 
@@ -161,7 +157,7 @@ def _in_a_browser(filled: Filled) -> None:
         print("no Chromium on this machine: request to drawn not measured")
         return
     print(f"{'request to last figure drawn, in Chromium':44} {'first':>10} {'again':>12} {'aim':>17}")
-    with _server() as address:
+    with web_server() as address:
         pages = [(f"n = {size:,}", filled.address(size), aim) for size, (aim, _) in PAGE_AIMS.items()]
         imported = import_rows(filled.regime.team, filled.user, LARGEST_IMPORT)
         pages.append((f"{LARGEST_IMPORT:,} imported rows, 12 columns", f"/analyses/?p=i{imported.pk}", IMPORT_AIM))
@@ -191,41 +187,6 @@ def _drawn_seconds(path: str, address: str, filled: Filled, place: str) -> list[
             times.append(time.perf_counter() - started)
         browser.close()
     return times
-
-
-@contextmanager
-def _server() -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "gunicorn", "webapp.wsgi", f"--bind=127.0.0.1:{port}",
-               "--worker-class=gthread", "--threads=4", "--timeout=120", "--log-level=error"]  # fmt: skip
-    server = subprocess.Popen(command)
-    try:
-        _wait_for(port)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(10)
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(100):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.2)
-    raise TimeoutError("the web server did not start within 20 s")
-
-
-def _seconds(work: Callable[[], object], repeats: int) -> float:
-    """The fastest of ``repeats``."""
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return min(times)
 
 
 if __name__ == "__main__":

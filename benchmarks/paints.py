@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.pages import BROWSERS, fill, import_rows
-from benchmarks.pages import _server as web_server
-from benchmarks.polling import _regime, _wait_for_training, _worker
-from benchmarks.services import app_on_own_services
+from benchmarks.services import a_quick_regime, app_on_own_services, training_worker, wait_for_training, web_server
 
 AIM_MS = 1000.0
 WATCHED_SECONDS = 10
@@ -49,8 +47,8 @@ def main() -> None:
         os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
         filled = fill((500,))
         addresses, live = _addresses(filled)
-        with web_server() as address, _worker():
-            _wait_for_training()
+        with web_server() as address, training_worker():
+            wait_for_training()
             _measure(path, address, _cookie(filled.user), addresses, live)
 
 
@@ -62,7 +60,7 @@ def _addresses(filled: Any) -> tuple[dict[str, str], dict[str, str]]:
 
     team, user = filled.regime.team, filled.user
     space, _ = filled.pairs[500]
-    batch = rows.a_batch(rows.a_space(team, user, name="In training"), _regime(team, user), user, size=200)
+    batch = rows.a_batch(rows.a_space(team, user, name="In training"), a_quick_regime(team, user), user, size=200)
     imported = import_rows(team, user, 500)
     analysis = filled.address(500)
     values = {"p": analysis.partition("?p=")[2].split("&p=")}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,8 +10,14 @@ from urllib.request import Request, urlopen
 
 import numpy as np
 
-from benchmarks.pages import _server as web_server
-from benchmarks.services import app_on_own_services
+from benchmarks.services import (
+    a_quick_regime,
+    app_on_own_services,
+    epochs_trained,
+    training_worker,
+    wait_for_training,
+    web_server,
+)
 
 PEOPLE = 20
 SECONDS = 30.0
@@ -28,12 +32,12 @@ def main() -> None:
 
         team, user = rows.a_team()
         space = rows.a_space(team, user, preset="AnyNetX-A-small")
-        batch = rows.a_batch(space, _regime(team, user), user, size=200)
+        batch = rows.a_batch(space, a_quick_regime(team, user), user, size=200)
         client = Client()
         client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
         cookie = f"sessionid={client.cookies['sessionid'].value}"
-        with web_server() as address, _worker():
-            _wait_for_training()
+        with web_server() as address, training_worker():
+            wait_for_training()
             alone = _epochs_per_second()
             waits: list[float] = []
             with _people(f"{address}/batches/{batch.pk}/progress/", cookie, waits):
@@ -46,42 +50,10 @@ def main() -> None:
     )
 
 
-def _regime(team: object, user: object) -> object:
-    from engine.regimes import Regime, regime_presets
-    from webapp import services
-
-    definition = regime_presets()["Digits on CPU"].to_json()
-    return services.create_regime(team=team, name="digits", regime=Regime.from_json(definition), actor=user)
-
-
-@contextmanager
-def _worker() -> Iterator[None]:
-    process = subprocess.Popen([sys.executable, "manage.py", "worker"], stdout=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-def _epochs() -> int:
-    from webapp.models import Epoch
-
-    return Epoch.objects.count()
-
-
-def _wait_for_training() -> None:
-    deadline = time.monotonic() + 120
-    while _epochs() < 4:
-        if time.monotonic() > deadline:
-            raise TimeoutError("nothing was trained within two minutes")
-        time.sleep(0.2)
-
-
 def _epochs_per_second() -> float:
-    before, started = _epochs(), time.monotonic()
+    before, started = epochs_trained(), time.monotonic()
     time.sleep(SECONDS)
-    return (_epochs() - before) / (time.monotonic() - started)
+    return (epochs_trained() - before) / (time.monotonic() - started)
 
 
 @contextmanager

@@ -1,12 +1,17 @@
-"""An embedded PostgreSQL and Redis in a temporary folder, with the app set up on them, for benchmarks."""
+"""What benchmarks run on: an embedded PostgreSQL and Redis with the app on them, its web server, a worker."""
 
 from __future__ import annotations
 
 import os
+import socket
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -36,3 +41,60 @@ def app_on_own_services() -> Iterator[str]:
             connection.close()
         finally:
             services.stop()
+
+
+@contextmanager
+def web_server() -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "gunicorn", "webapp.wsgi", f"--bind=127.0.0.1:{port}",
+               "--worker-class=gthread", "--threads=4", "--timeout=120", "--log-level=error"]  # fmt: skip
+    server = subprocess.Popen(command)
+    try:
+        _wait_for(port)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(100):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.2)
+    raise TimeoutError("the web server did not start within 20 s")
+
+
+@contextmanager
+def training_worker() -> Iterator[None]:
+    process = subprocess.Popen([sys.executable, "manage.py", "worker"], stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def a_quick_regime(team: Any, user: Any) -> Any:
+    from engine.regimes import Regime, regime_presets
+    from webapp import services
+
+    definition = regime_presets()["Digits on CPU"].to_json()
+    return services.create_regime(team=team, name="digits", regime=Regime.from_json(definition), actor=user)
+
+
+def epochs_trained() -> int:
+    from webapp.models import Epoch
+
+    return Epoch.objects.count()
+
+
+def wait_for_training() -> None:
+    deadline = time.monotonic() + 120
+    while epochs_trained() < 4:
+        if time.monotonic() > deadline:
+            raise TimeoutError("nothing was trained within two minutes")
+        time.sleep(0.2)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import numpy as np
 
+from benchmarks.timing import fastest
 from engine import statistics
 from engine.population import Population
 
@@ -19,14 +17,14 @@ def main() -> None:
     print(f"{'empirical bootstrap of one parameter':40} {'exact':>12} {'simulated':>12} {'ratio':>9}")
     for n in (500, 5_000, 20_000):
         samples = population(n, seed=0)
-        ours = seconds(lambda samples=samples: statistics.empirical_bootstrap(samples["w_m"], samples), 50)
-        plain = seconds(lambda samples=samples: simulated_bootstrap(samples["w_m"], samples.errors), 1)
+        ours = fastest(lambda samples=samples: statistics.empirical_bootstrap(samples["w_m"], samples), 50)
+        plain = fastest(lambda samples=samples: simulated_bootstrap(samples["w_m"], samples.errors), 1)
         print_row(n, ours, plain)
     print(f"{'page of two populations':40} {'all of it':>12} {'bootstraps':>12} {'ratio':>9}")
     for n in (500, 20_000):
         one, other = population(n, seed=1), population(n, seed=2)
-        ours = seconds(lambda one=one, other=other: page(one, other), 2)
-        plain = seconds(lambda one=one, other=other: (simulated_page(one), simulated_page(other)), 1)
+        ours = fastest(lambda one=one, other=other: page(one, other), 2)
+        plain = fastest(lambda one=one, other=other: (simulated_page(one), simulated_page(other)), 1)
         print_row(n, ours, plain)
 
 
@@ -92,18 +90,6 @@ def simulated_page(samples: Population) -> None:
     np.quantile(means, (0.025, 0.975))
     for name in (*PARAMETERS, *COSTS):
         simulated_bootstrap(samples[name], samples.errors)
-
-
-def seconds(work: Callable[[], object], repeats: int) -> float:
-    """The fastest of ``repeats`` after one to warm up where there are several."""
-    if repeats > 1:
-        work()
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return min(times)
 
 
 if __name__ == "__main__":

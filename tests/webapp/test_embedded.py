@@ -85,8 +85,8 @@ def said_by(process: subprocess.Popen[str]) -> tuple[list[int], str]:
     return list(said["pids"].values()), said["url"]
 
 
-def wait_until_gone(pids: list[int], seconds: float = 10) -> list[int]:
-    deadline = time.monotonic() + seconds
+def wait_until_gone(pids: list[int]) -> list[int]:
+    deadline = time.monotonic() + 10
     while (left := [pid for pid in pids if processes.command_of(pid)]) and time.monotonic() < deadline:
         time.sleep(0.05)
     return left
