@@ -5,6 +5,7 @@ Without Django and torch: the supervisor and the benchmarks read it, and a slot'
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -27,9 +28,14 @@ KEEP_MEMORY = {
 }
 
 
+@functools.cache  # where it is not installed, the search starts a compiler; once a process, not once a slot
+def find_tcmalloc() -> str | None:
+    return find_library("tcmalloc_minimal") or find_library("tcmalloc")
+
+
 def allocator() -> dict[str, str]:
     """Keeps memory between steps: tcmalloc where it is installed and nobody chose another, else glibc told to."""
-    library = find_library("tcmalloc_minimal") or find_library("tcmalloc")
+    library = find_tcmalloc()
     if sys.platform != "linux" or library is None or "LD_PRELOAD" in os.environ:
         return KEEP_MEMORY
     return {**KEEP_MEMORY, "LD_PRELOAD": library, "TCMALLOC_RELEASE_RATE": "0"}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.slot_plans import allocator, count_cores, plan_slots
+from tasks.slot_plans import allocator, count_cores, find_tcmalloc, plan_slots
 
 
 def test_the_cpu_gets_one_slot_a_core_and_one_thread_a_slot() -> None:
@@ -39,6 +39,7 @@ def test_a_number_of_slots_that_makes_no_sense_is_refused(slots: int) -> None:
 def test_a_slot_keeps_its_memory_with_tcmalloc_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     found: dict[str, str] = {}
     monkeypatch.setattr("tasks.slot_plans.find_library", found.get)  # this machine's answer
+    monkeypatch.setattr("tasks.slot_plans.find_tcmalloc", find_tcmalloc.__wrapped__)  # asked anew each time
     monkeypatch.delenv("LD_PRELOAD", raising=False)
     assert "LD_PRELOAD" not in allocator()
     found["tcmalloc_minimal"] = "libtcmalloc_minimal.so.4"
