@@ -14,6 +14,7 @@ from webapp import queries, services
 from webapp.forms.api_tokens import ApiTokenForm
 from webapp.models import ApiToken, User
 from webapp.services import Refused
+from webapp.views.refusals import refusals_told
 
 
 @login_required
@@ -48,11 +49,9 @@ def _page(request: HttpRequest, form: ApiTokenForm, **more: Any) -> HttpResponse
 @require_POST
 def revoke_api_token(request: HttpRequest, token_id: int) -> HttpResponse:
     token = get_object_or_404(ApiToken.objects.select_related("team", "user"), pk=token_id, user=_user(request))
-    try:
+    with refusals_told(request):
         services.revoke_api_token(token=token)
         messages.success(request, f"The token {token.name} is revoked; no script gets in with it any more.")
-    except Refused as refusal:
-        messages.error(request, str(refusal))
     return redirect("api-tokens")
 
 

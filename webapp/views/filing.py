@@ -25,6 +25,7 @@ from webapp.forms.tags import TagForm
 from webapp.models import Team
 from webapp.pages.filing import PLACES, address_of, deletion, name_of
 from webapp.services import Refused
+from webapp.views.refusals import refusals_told
 
 FINDERS: dict[str, Callable[[Team, int], Filed]] = {
     "space": space_of,
@@ -52,11 +53,9 @@ def tag_row(request: TeamRequest, noun: str, row_id: int) -> HttpResponse:
 def untag_row(request: TeamRequest, noun: str, row_id: int) -> HttpResponse:
     row = FINDERS[noun](request.team, row_id)
     form = TagForm(request.POST)
-    try:
+    with refusals_told(request):
         if form.is_valid():
             services.remove_tag(row=row, tag=form.cleaned_data["tag"], actor=request.user)
-    except Refused as refusal:
-        messages.error(request, str(refusal))
     return redirect(address_of(row))
 
 

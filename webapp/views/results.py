@@ -37,6 +37,7 @@ from webapp.pages.unlinked import without_links
 from webapp.plots import Curve
 from webapp.services import Refused
 from webapp.views.analyses import analysis_context, shown_populations
+from webapp.views.refusals import refusals_told
 from webapp.wording import NBSP, counted, fixed, joined, p_text, signed, within
 
 SCHEMA = 1
@@ -273,22 +274,18 @@ def duplicate_result(request: TeamRequest, result_id: int) -> HttpResponse:
 @team_action
 def freeze_result(request: TeamRequest, result_id: int) -> HttpResponse:
     page = result_of(request.team, result_id)
-    try:
+    with refusals_told(request):
         services.freeze_result_page(page=page, snapshot=pack(populations_of(page)), actor=request.user)
         messages.success(request, "Frozen: its numbers and figures never change, and their data are kept with it.")
-    except Refused as refusal:
-        messages.error(request, str(refusal))
     return redirect("result", page.pk)
 
 
 @team_action
 def thaw_result(request: TeamRequest, result_id: int) -> HttpResponse:
     page = result_of(request.team, result_id)
-    try:
+    with refusals_told(request):
         services.thaw_result_page(page=page, actor=request.user)
         messages.success(request, "The page is live again and follows new samples.")
-    except Refused as refusal:
-        messages.error(request, str(refusal))
     return redirect("result", page.pk)
 
 
@@ -311,11 +308,9 @@ def share_result(request: TeamRequest, result_id: int) -> HttpResponse:
 @team_action
 def revoke_link(request: TeamRequest, result_id: int, link_id: int) -> HttpResponse:
     link = link_of(request.team, result_id, link_id)
-    try:
+    with refusals_told(request):
         services.revoke_link(link=link, actor=request.user)
         messages.success(request, "The link is revoked and shows nothing any more.")
-    except Refused as refusal:
-        messages.error(request, str(refusal))
     return redirect("share-result", result_id)
 
 

@@ -35,6 +35,7 @@ from webapp.middleware import TEAM_KEY
 from webapp.models import Invitation, Membership, Role, User
 from webapp.services import Refused
 from webapp.views.accounts import PASSWORD_BACKEND
+from webapp.views.refusals import refusals_told
 
 logger = logging.getLogger(__name__)
 
@@ -134,11 +135,9 @@ def _mail_invitation(made: Invitation, link: str, email: str) -> bool:
 @owner_action
 def revoke_invitation(request: TeamRequest, invitation_id: int) -> HttpResponse:
     invitation = invitation_of(request.team, invitation_id)
-    try:
+    with refusals_told(request):
         services.revoke_invitation(invitation=invitation, actor=request.user)
         messages.success(request, "The invitation is revoked; its link lets nobody in any more.")
-    except Refused as refusal:
-        messages.error(request, str(refusal))
     return redirect("team")
 
 
@@ -149,22 +148,18 @@ def change_role(request: TeamRequest, membership_id: int) -> HttpResponse:
     if not form.is_valid():
         return _people(request)
     role = Role(form.cleaned_data["role"])
-    try:
+    with refusals_told(request):
         services.change_role(membership=membership, role=role, actor=request.user)
         messages.success(request, f"{membership.user} is {role} now.")
-    except Refused as refusal:
-        messages.error(request, str(refusal))
     return redirect("team")
 
 
 @owner_action
 def remove_member(request: TeamRequest, membership_id: int) -> HttpResponse:
     membership = membership_of(request.team, membership_id)
-    try:
+    with refusals_told(request):
         services.remove_member(membership=membership, actor=request.user)
         messages.success(request, f"{membership.user} is not in {request.team} any more.")
-    except Refused as refusal:
-        messages.error(request, str(refusal))
     return redirect("team")
 
 
