@@ -17,33 +17,22 @@ def main() -> None:
 
     import numpy as np
 
-    from engine import presets
+    from benchmarks.designs import DEMO_REGIME, demo_designs
     from engine.datasets import find_data_set
-    from engine.regimes import regime_presets
-    from engine.sampling import draw_designs
     from engine.statistics import compare_errors, edf_band
     from engine.training import ResidentData, train_network
 
-    regime = regime_presets()["Fashion-MNIST on CPU"]
     folder = Path(os.environ.get("NETSPACE_DATA", Path(__file__).resolve().parent.parent / "var" / "data"))
-    if find_data_set(regime.data_set, data_folder=folder) is None:
-        sys.exit(f"{regime.data_set} is not in {folder}: run `make demo` first.")
-    designs = draw_designs(
-        presets.space("AnyNetX-A-small"),
-        size=DESIGNS,
-        seed=1,
-        window=regime.window,
-        resolution=regime.resolution,
-        in_channels=regime.in_channels,
-        num_classes=regime.num_classes,
-    ).designs
-    data = ResidentData.load(regime, data_folder=folder)
+    if find_data_set(DEMO_REGIME.data_set, data_folder=folder) is None:
+        sys.exit(f"{DEMO_REGIME.data_set} is not in {folder}: run `make demo` first.")
+    designs = demo_designs("AnyNetX-A-small", size=DESIGNS, seed=1)
+    data = ResidentData.load(DEMO_REGIME, data_folder=folder)
     ours, usual, seconds = np.empty(DESIGNS), np.empty(DESIGNS), np.zeros(2)
     for index, design in enumerate(designs):
         started = time.perf_counter()
-        ours[index] = train_network(design=design, recipe=regime.recipe, data=data, seed=index).final_error
+        ours[index] = train_network(design=design, recipe=DEMO_REGIME.recipe, data=data, seed=index).final_error
         between = time.perf_counter()
-        usual[index] = train_usual(design, regime.recipe, data, seed=DESIGNS + index)
+        usual[index] = train_usual(design, DEMO_REGIME.recipe, data, seed=DESIGNS + index)
         seconds += (between - started, time.perf_counter() - between)
     comparison = compare_errors(ours, usual)
     for name, errors, spent in zip(("ours", "usual"), (ours, usual), seconds, strict=True):

@@ -20,23 +20,24 @@ from tasks.slot_plans import KEEP_MEMORY, ONE_THREAD, allocator, count_cores
 SECONDS = 6.0
 SECONDS_OF_MANY = 1.5  # each, where there are several networks
 TRAIN_IMAGES, TEST_IMAGES = 3000, 2000
+DEMO_PRESETS = ("AnyNetX-A-small", "RegNetX-small")
 
 
 @dataclass(frozen=True)
 class Work:
-    """What is trained: which networks, on images of which side, in minibatches, augmented, in a precision."""
+    """What is trained: images of which side, in minibatches, augmented, in a precision; one network or the demo's."""
 
     side: int
     minibatch_size: int
     augmentation: str
-    networks: str
+    of_demo: bool
     precision: str = "float32"
 
 
 SETTINGS = {
-    "28 px, minibatch 128, crop and flip; a RegNet of 0.71 MF at 14 px": Work(28, 128, "crop_flip", "one"),
+    "28 px, minibatch 128, crop and flip; a RegNet of 0.71 MF at 14 px": Work(28, 128, "crop_flip", of_demo=False),
     "the demo's: 14 px, minibatch 64, no augmentation; 6 networks of each of its two spaces": Work(
-        14, 64, "none", "the demo's"
+        14, 64, "none", of_demo=True
     ),
 }
 
@@ -84,36 +85,21 @@ def measure(loop: str, work: Work, processes: int, environment: dict[str, str]) 
 
 
 def some_designs(work: Work) -> list[Any]:
-    from engine import presets
+    from benchmarks.designs import demo_designs
     from engine.designs import AnyNetDesign
-    from engine.regimes import regime_presets
-    from engine.sampling import draw_designs
 
-    if work.networks == "one":
-        return [
-            AnyNetDesign(
-                stem="cifar",
-                stem_width=16,
-                block="residual_bottleneck",
-                stage_depths=(1, 3, 1),
-                stage_widths=(16, 32, 96),
-                stage_strides=(2, 2, 2),
-                group_widths=(16, 16, 16),
-            )
-        ]
-    regime = regime_presets()["Fashion-MNIST on CPU"]
+    if work.of_demo:
+        return [design for preset in DEMO_PRESETS for design in demo_designs(preset, size=6, seed=3)]
     return [
-        design
-        for name in ("AnyNetX-A-small", "RegNetX-small")
-        for design in draw_designs(
-            presets.space(name),
-            size=6,
-            seed=3,
-            window=regime.window,
-            resolution=regime.resolution,
-            in_channels=regime.in_channels,
-            num_classes=regime.num_classes,
-        ).designs
+        AnyNetDesign(
+            stem="cifar",
+            stem_width=16,
+            block="residual_bottleneck",
+            stage_depths=(1, 3, 1),
+            stage_widths=(16, 32, 96),
+            stage_strides=(2, 2, 2),
+            group_widths=(16, 16, 16),
+        )
     ]
 
 
@@ -121,7 +107,7 @@ def run(loop: str, work: Work) -> dict[str, float]:
     """Images per second of one process, over as many images of each network."""
     loops = {"ours": run_ours, "usual": run_usual, "bare": run_bare}
     designs = some_designs(work)
-    seconds = SECONDS if len(designs) == 1 else SECONDS_OF_MANY
+    seconds = SECONDS_OF_MANY if work.of_demo else SECONDS
     rates = [loops[loop](design, work, seconds) for design in designs]
     return {name: statistics.harmonic_mean([rate[name] for rate in rates]) for name in ("train", "test")}
 
