@@ -1,4 +1,4 @@
-"""First paint of every page while a worker trains, without and with a cache; layout shift of the live ones."""
+"""First paint of every page while a worker trains, without and with a cache; layout shift of those that change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAINT = """() => new Promise(done => {
 TIMING = """() => {
     const page = performance.getEntriesByType("navigation")[0];
     const all = [page, ...performance.getEntriesByType("resource")];
-    return [page.responseStart, all.reduce((sum, one) => sum + one.transferSize, 0)];
+    return [page.responseStart, page.domInteractive, all.reduce((sum, one) => sum + one.transferSize, 0)];
 }"""
 SHIFTS = """() => {
     window.shifts = 0;
@@ -31,10 +31,11 @@ SHIFTS = """() => {
 
 @dataclass(frozen=True)
 class Opened:
-    """Milliseconds to the first byte and to the first contentful paint; kB over the wire."""
+    """Milliseconds to the first byte, the first contentful paint and the end of the HTML; kB over the wire."""
 
     byte: float
     paint: float
+    whole: float
     size: float
 
 
@@ -46,14 +47,14 @@ def main() -> None:
     with app_on_own_services():
         os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
         filled = fill((500,))
-        addresses, live = _addresses(filled)
+        addresses, changing = _addresses(filled)
         with web_server() as address, training_worker():
             wait_for_training()
-            _measure(path, address, _cookie(filled.user), addresses, live)
+            _measure(path, address, _cookie(filled.user), addresses, changing)
 
 
 def _addresses(filled: Any) -> tuple[dict[str, str], dict[str, str]]:
-    """Every page of the app by its name; and those of them that change while one looks."""
+    """Every page of the app by its name; and those of them that change while one looks, or come in parts."""
     from tests.webapp import rows
     from webapp import services
     from webapp.models import Sample
@@ -70,7 +71,7 @@ def _addresses(filled: Any) -> tuple[dict[str, str], dict[str, str]]:
     _, token = services.share_result_page(page=page, days=1, actor=user)
     sample = Sample.objects.filter(batch__space=space).earliest("pk")
     live = {"home": "/", "batches": "/batches/", "batch": f"/batches/{batch.pk}/", "workers": "/workers/"}
-    return live | {
+    others = {
         "spaces": "/spaces/",
         "space": f"/spaces/{space.pk}/",
         "new space": "/spaces/new/",
@@ -93,7 +94,9 @@ def _addresses(filled: Any) -> tuple[dict[str, str], dict[str, str]]:
         "log of the team": "/team/log/",
         "account": "/account/",
         "API tokens": "/account/tokens/",
-    }, live
+    }
+    in_parts = ("analysis, n = 500", "result page", "shared page")
+    return live | others, live | {name: others[name] for name in in_parts}
 
 
 def _cookie(user: Any) -> str:
@@ -104,26 +107,27 @@ def _cookie(user: Any) -> str:
     return str(client.cookies["sessionid"].value)
 
 
-def _measure(path: str, address: str, cookie: str, addresses: dict[str, str], live: dict[str, str]) -> None:
+def _measure(path: str, address: str, cookie: str, addresses: dict[str, str], changing: dict[str, str]) -> None:
     from playwright.sync_api import sync_playwright
 
     signed_in = {"name": "sessionid", "value": cookie, "url": address}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        print(f"{'page, ms (beside a worker that trains)':36} {'cold':>7} {'warm':>7} {'byte':>7} {'kB':>7} {'aim':>7}")
+        columns = ("cold", "warm", "byte", "whole", "kB", "aim")
+        print(f"{'page, ms (beside a worker that trains)':36} {' '.join(f'{column:>7}' for column in columns)}")
         for name, place in {"sign-in": "/sign-in/", **addresses}.items():
             context = browser.new_context(viewport={"width": 1280, "height": 900})
             if name != "sign-in":
                 context.add_cookies([signed_in])  # type: ignore[list-item]
             cold, warm = _open(context.new_page(), address + place), _open(context.new_page(), address + place)
             late = "  too late" if max(cold.paint, warm.paint) > AIM_MS else ""
-            figures = (cold.paint, warm.paint, warm.byte, cold.size, AIM_MS)
+            figures = (cold.paint, warm.paint, warm.byte, warm.whole, cold.size, AIM_MS)
             print(f"  {name:34} {' '.join(f'{figure:7.0f}' for figure in figures)}{late}", flush=True)
             context.close()
         print(f"layout shift within {WATCHED_SECONDS} s (aim 0)")
         context = browser.new_context(viewport={"width": 1280, "height": 900})
         context.add_cookies([signed_in])  # type: ignore[list-item]
-        for name, place in live.items():
+        for name, place in changing.items():
             print(f"  {name:34} {_shift(context.new_page(), address + place):7.4f}", flush=True)
         browser.close()
 
@@ -131,9 +135,9 @@ def _measure(path: str, address: str, cookie: str, addresses: dict[str, str], li
 def _open(page: Any, url: str) -> Opened:
     page.goto(url, wait_until="load")
     paint = page.evaluate(PAINT)
-    byte, size = page.evaluate(TIMING)
+    byte, whole, size = page.evaluate(TIMING)
     page.close()
-    return Opened(byte, paint, size / 1e3)
+    return Opened(byte, paint, whole, size / 1e3)
 
 
 def _shift(page: Any, url: str) -> float:

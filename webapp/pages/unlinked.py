@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from html.parser import HTMLParser
 
 VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"})
@@ -12,15 +13,18 @@ FORMS = frozenset({"form", "input", "select", "textarea"})
 Attributes = list[tuple[str, str | None]]
 
 
-def without_links(html: str, *, files: str = "") -> str:
+def without_links(parts: Iterable[str], *, files: str = "") -> Iterator[str]:
     """Links become their text; buttons that are links, ways to other views, forms, menus, downloads and polling go.
 
-    Downloads stay where their addresses begin with ``files``, which is the address of the page itself.
+    Downloads stay where their addresses begin with ``files``, which is the address of the page itself. A page that
+    comes in several parts is given back in them.
     """
     reader = _Reader(files)
-    reader.feed(html)
+    for part in parts:
+        reader.feed(part)
+        yield reader.taken()
     reader.close()
-    return "".join(reader.parts)
+    yield reader.taken()
 
 
 class _Reader(HTMLParser):
@@ -32,6 +36,12 @@ class _Reader(HTMLParser):
         self.parts: list[str] = []
         self.dropped: list[str] = []  # the open tags of an element that goes, from its own on
         self.spans: list[bool] = []  # for each open link: whether it became a span
+
+    def taken(self) -> str:
+        """What was read since it was last asked."""
+        text = "".join(self.parts)
+        self.parts.clear()
+        return text
 
     def handle_starttag(self, tag: str, attrs: Attributes) -> None:
         if self.dropped:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
@@ -19,6 +20,7 @@ from webapp.forms.filters import ENDS, check_columns, range_fields
 from webapp.models import Space
 from webapp.pages import analyses
 from webapp.pages.drivers import by_importance, driver_sentence, driver_table, drivers
+from webapp.pages.figures import Figure
 from webapp.pages.findings import Shown, edf_shown, range_words
 from webapp.pages.fronts import front_table, left_unlisted
 from webapp.pages.in_order import in_order_shown
@@ -45,23 +47,41 @@ from webapp.pages.steps import step_bar
 from webapp.pages.suggestions import asked_words, suggestions
 from webapp.pages.whatif import what_if_shown
 from webapp.queries import COMPLEXITIES, SAMPLE_ID
+from webapp.views.in_parts import rendered_in_parts, sent_in_parts
 from webapp.wording import joined
 
 FILTER_COLUMN = "only_samples_with"  # of a file that holds a part of a population
 FIRST_SCATTERS = 3  # always open; a phone folds the others
 
 
+@dataclass(frozen=True)
+class Analysis:
+    """What the page of an analysis shows: at once, and after it the rest, which takes a while to compute and draw.
+
+    There is no rest where no sample is used yet.
+    """
+
+    early: dict[str, Any]
+    rest: Callable[[], dict[str, Any]] | None = None
+
+    @property
+    def whole(self) -> dict[str, Any]:
+        return self.early | (self.rest() if self.rest else {})
+
+
 @team_page
-def analysis_page(request: TeamRequest) -> HttpResponse:
+def analysis_page(request: TeamRequest) -> HttpResponseBase:
     given = [(name, value) for name, values in request.GET.lists() for value in values]
     if not all(value for _, value in given):  # the form of filters sends its empty ends too
         return redirect(f"{reverse('analyses')}?{urlencode([one for one in given if one[1]])}")
-    context = analysis_context(request)
-    return render(request, f"analyses/{'analysis' if 'figures' in context else 'empty'}.html", context)
+    shown = read_analysis(request)
+    if shown.rest is None:
+        return render(request, "analyses/empty.html", shown.early)
+    return sent_in_parts(request, rendered_in_parts(request, "analyses/analysis.html", shown.early, shown.rest))
 
 
-def analysis_context(request: TeamRequest, frozen: list[Shown] | None = None, *, saved_at: str = "") -> dict[str, Any]:
-    """All that the page of an address shows; without ``figures`` where no sample is used yet.
+def read_analysis(request: TeamRequest, frozen: list[Shown] | None = None, *, saved_at: str = "") -> Analysis:
+    """The analysis of an address, its populations loaded: 400 or 404 where the address is wrong.
 
     ``frozen`` are the populations of a frozen result page, which stand in for those of the address. A result page has
     its files below ``saved_at``, its own address; an analysis has them below its, with the whole query.
@@ -99,19 +119,40 @@ def analysis_context(request: TeamRequest, frozen: list[Shown] | None = None, *,
         "normalise": selection.normalise,
     }
     if not used:
-        return context
-    context |= _comparison(selection, used, csv=f"{context['prints']}edf.csv{context['files_query']}")
-    context |= _focus(request, selection, used, saved_at=saved_at) | _reach(used)
-    what_if = context["what_if"]
-    context["figures"] = [
-        context["edf"],
-        *([context["in_order"].figure] if context["in_order"].figure else []),
-        *context["scatters"],
+        return Analysis(context)
+    # The population whose parameters are shown: the address's choice, else the one with the lowest mean.
+    lowest = min(used, key=lambda shown: shown.edf.mean)
+    focus = next((shown for shown in used if shown.pair == selection.focus), lowest)
+    context |= {
+        "used": used,
+        "focus": focus,
+        "bar": focus.space
+        and step_bar(focus.space, queries.method_facts(focus.space), current=3, may_write=request.may_write),
+    }
+
+    def rest() -> dict[str, Any]:
+        csv = f"{context['prints']}edf.csv{context['files_query']}"
+        population_csv = (
+            f"{saved_at}populations/{focus.pair}.csv" if saved_at else focus.file_url("csv", selection.error)
+        )
+        made = _comparison(selection, used, csv=csv) | _reach(used)
+        made |= _parameters(focus, csv=population_csv, refinable=request.may_write) | _next(selection, focus, used)
+        return made | {"figures": _figures(made)}
+
+    return Analysis(context, rest)
+
+
+def _figures(made: dict[str, Any]) -> list[Figure]:
+    """Every figure of the page, in its order."""
+    in_order, what_if = made["in_order"], made["what_if"]
+    return [
+        made["edf"],
+        *([in_order.figure] if in_order.figure else []),
+        *made["scatters"],
         *([what_if.figure] if what_if and what_if.figure else []),
-        *context["reach"],
-        *context["spreads"],
+        *made["reach"],
+        *made["spreads"],
     ]
-    return context
 
 
 def _filters(request: TeamRequest, selection: Selection, populations: list[Shown]) -> dict[str, Any]:
@@ -162,18 +203,13 @@ def _comparison(selection: Selection, used: list[Shown], *, csv: str) -> dict[st
     }
 
 
-def _focus(request: TeamRequest, selection: Selection, used: list[Shown], *, saved_at: str) -> dict[str, Any]:
-    """The population whose parameters are shown: the address's choice, else the one with the lowest mean."""
-    lowest = min(used, key=lambda shown: shown.edf.mean)
-    focus = next((shown for shown in used if shown.pair == selection.focus), lowest)
-    csv = f"{saved_at}populations/{focus.pair}.csv" if saved_at else focus.file_url("csv", selection.error)
+def _parameters(focus: Shown, *, csv: str, refinable: bool) -> dict[str, Any]:
+    """The parameters of one population against its error, and its best designs."""
     best, worst = analyses.best_and_worst(focus)
     parameters = analyses.parameter_names(focus)
     driving = drivers(focus, parameters)
-    scatters = by_importance(analyses.parameter_figures(focus, csv=csv, refinable=request.may_write), driving)
+    scatters = by_importance(analyses.parameter_figures(focus, csv=csv, refinable=refinable), driving)
     return {
-        "focus": focus,
-        "used": used,
         "scatters": scatters,
         "more_scatters": joined([figure.element.removeprefix("by-") for figure in scatters[FIRST_SCATTERS:]]),
         "by_importance": bool(driving.lines),
@@ -187,14 +223,12 @@ def _focus(request: TeamRequest, selection: Selection, used: list[Shown], *, sav
         "best_blocks": max(len(line.widths) for line in (*best, *worst)),
         "parameters": parameters,
         "population_csv": csv,
-        "bar": focus.space
-        and step_bar(focus.space, queries.method_facts(focus.space), current=3, may_write=request.may_write),
-        **_next(selection, focus, used, parameters),
     }
 
 
-def _next(selection: Selection, focus: Shown, used: list[Shown], parameters: list[str]) -> dict[str, Any]:
+def _next(selection: Selection, focus: Shown, used: list[Shown]) -> dict[str, Any]:
     """Suggested restrictions, and what the samples inside one say: that of the address, else the best one's."""
+    parameters = analyses.parameter_names(focus)
     space = space_from_json(focus.space.definition) if focus.space else None
     suggested = suggestions(focus, parameters, space)
     asked = list(selection.what_if)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -36,7 +37,8 @@ from webapp.pages.snapshots import pack, unpack
 from webapp.pages.unlinked import without_links
 from webapp.plots import Curve
 from webapp.services import Refused
-from webapp.views.analyses import analysis_context, shown_populations
+from webapp.views.analyses import Analysis, read_analysis, shown_populations
+from webapp.views.in_parts import rendered_in_parts, sent_in_parts
 from webapp.views.refusals import refusals_told
 from webapp.wording import NBSP, counted, fixed, joined, p_text, signed, within
 
@@ -186,20 +188,21 @@ def new_result(request: TeamRequest) -> HttpResponse:
 
 
 @team_page
-def result_page(request: TeamRequest, result_id: int) -> HttpResponse:
+def result_page(request: TeamRequest, result_id: int) -> HttpResponseBase:
     """The analysis under its title. Another view of it than the saved one is an analysis of its own."""
     page = result_of(request.team, result_id)
     if request.GET.get("p"):
         return redirect(f"{reverse('analyses')}?{request.GET.urlencode()}")
-    address = reverse("result", args=[page.pk])
-    return HttpResponse(_rendered(request, page, "results/result.html", address=address))
-
-
-def _rendered(request: TeamRequest, page: ResultPage, template: str, *, address: str) -> str:
-    """The page as HTML, as the person of the request may see it."""
     seen = as_saved(request, page)
-    context = result_context(seen, page, address=address)
-    return render_to_string(template if "figures" in context else "results/waiting.html", context, request=seen)
+    shown = saved_analysis(seen, page, address=reverse("result", args=[page.pk]))
+    return sent_in_parts(seen, _parts(seen, shown, "results/result.html"))
+
+
+def _parts(seen: TeamRequest, shown: Analysis, template: str) -> Iterator[str]:
+    """The page as HTML, as the person of the request may see it."""
+    if shown.rest is None:
+        return iter([render_to_string("results/waiting.html", shown.early, seen)])
+    return rendered_in_parts(seen, template, shown.early, shown.rest)
 
 
 def as_saved(request: TeamRequest, page: ResultPage) -> TeamRequest:
@@ -209,19 +212,25 @@ def as_saved(request: TeamRequest, page: ResultPage) -> TeamRequest:
     return seen
 
 
-def result_context(seen: TeamRequest, page: ResultPage, *, address: str) -> dict[str, Any]:
-    """All that the page shows; without ``figures`` where there is nothing to show. ``address`` is the page's own."""
-    context = _analysis(seen, page, address)
-    context |= {"result": page, "notes": render_markdown(page.notes), "section": "results"}
+def saved_analysis(seen: TeamRequest, page: ResultPage, *, address: str) -> Analysis:
+    """All that the page shows; ``address`` is the page's own."""
+    shown = _analysis(seen, page, address)
+    early = shown.early | {"result": page, "notes": render_markdown(page.notes), "section": "results"}
     if page.frozen_at:
-        context["bar"] = None
+        early["bar"] = None
     else:
-        context["last_trained"] = queries.last_trained(
-            (shown.space.pk, shown.regime.pk) for shown in context["populations"] if shown.space and shown.regime
+        early["last_trained"] = queries.last_trained(
+            (shown.space.pk, shown.regime.pk) for shown in early["populations"] if shown.space and shown.regime
         )
-    if not seen.user.is_authenticated:
-        _forget_addresses(context.get("figures", ()))
-    return context
+    if seen.user.is_authenticated or shown.rest is None:
+        return Analysis(early, shown.rest)
+    return Analysis(early, partial(_without_addresses, shown.rest))
+
+
+def _without_addresses(rest: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    made = rest()
+    _forget_addresses(made["figures"])
+    return made
 
 
 def _forget_addresses(figures: Iterable[Figure]) -> None:
@@ -232,17 +241,17 @@ def _forget_addresses(figures: Iterable[Figure]) -> None:
                 source.data["url"] = [""] * len(source.data["url"])
 
 
-def _analysis(seen: TeamRequest, page: ResultPage, address: str) -> dict[str, Any]:
+def _analysis(seen: TeamRequest, page: ResultPage, address: str) -> Analysis:
     if page.frozen_at is None:
         try:
-            return analysis_context(seen, saved_at=address)
+            return read_analysis(seen, saved_at=address)
         except Http404:
-            return {"populations": [], "gone": True}
+            return Analysis({"populations": [], "gone": True})
     whole = seen.GET
     seen.GET = address_of(page, populations=False)  # type: ignore[assignment]
-    context = analysis_context(seen, populations_of(page), saved_at=address)
+    shown = read_analysis(seen, populations_of(page), saved_at=address)
     seen.GET = whole
-    return context
+    return shown
 
 
 @team_form
@@ -315,14 +324,15 @@ def revoke_link(request: TeamRequest, result_id: int, link_id: int) -> HttpRespo
 
 
 @require_safe
-def shared(request: HttpRequest, token: str) -> HttpResponse:
+def shared(request: HttpRequest, token: str) -> HttpResponseBase:
     """A result page for whoever has its link: that page, and no way to anywhere else."""
     page = services.open_shared_page(token)
     if page is None:
         raise Http404("No such page.")
     address = reverse("shared", args=[token])
-    html = _rendered(visitor(request, page), page, "results/shared.html", address=address)
-    return untraceable(HttpResponse(without_links(html, files=address)))
+    seen = as_saved(visitor(request, page), page)
+    parts = _parts(seen, saved_analysis(seen, page, address=address), "results/shared.html")
+    return untraceable(sent_in_parts(seen, without_links(parts, files=address)))
 
 
 def untraceable(response: R) -> R:
