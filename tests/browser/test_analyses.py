@@ -57,7 +57,7 @@ def test_a_filter_is_typed_and_stands_in_the_address(windows: Any) -> None:
     page.wait_for_selector("text=Only samples with bottleneck_ratio up to 2")
     assert "max_bottleneck_ratio=2" in page.url
     page.click("text=Use all samples")
-    page.wait_for_selector("text=AnyNetX-B: 40 used")
+    page.wait_for_selector("text=AnyNetX-B: 40 used >> visible=true")
 
 
 def test_a_suggestion_opens_the_form_filled_in_and_with_what_the_samples_say(windows: Any) -> None:

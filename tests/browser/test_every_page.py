@@ -108,7 +108,7 @@ def full() -> Full:
 def is_page(client: Client, path: str) -> bool:
     """Whether a browser shows what is there: no file, no fragment that a page polls."""
     answer = client.get(path)
-    return not answer.has_header("Content-Disposition") and answer.content.lstrip().startswith(b"<!doctype html>")
+    return not answer.has_header("Content-Disposition") and answer.getvalue().lstrip().startswith(b"<!doctype html>")
 
 
 def check(visitor: Visitor, path: str) -> None:
