@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
+from tests.browser.chromium import open_window
 from tests.browser.test_pages import HOSTILE, Study
 from tests.webapp import rows
 
@@ -57,8 +58,9 @@ def test_a_file_is_uploaded_previewed_imported_and_compared(
     assert visitor.complaints == []
 
 
-def test_an_exported_analysis_opens_offline_and_asks_for_nothing(
-    windows: Any, browser: Browser, tmp_path: Path
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
+def test_an_exported_analysis_opens_offline_is_accessible_and_asks_for_nothing(
+    windows: Any, browser: Browser, tmp_path: Path, width: int, dark: bool
 ) -> None:
     study = Study(first=HOSTILE)
     imported = rows.an_import(study.team, study.user, [30.0, 31.0, 40.0], depth=[1, 2, 3])
@@ -71,21 +73,15 @@ def test_an_exported_analysis_opens_offline_and_asks_for_nothing(
     path = tmp_path / "analysis.html"
     download.value.save_as(path)
 
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_offline(True)
-    asked: list[str] = []
-    complaints: list[str] = []
-    opened = context.new_page()
-    opened.on("request", lambda request: asked.append(request.url))
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-    opened.goto(path.as_uri())
-    opened.wait_for_selector("html[data-plots=drawn]", timeout=20_000)
+    reader = open_window(browser, "file:", width=width, dark=dark)
+    reader.page.context.set_offline(True)
+    opened = reader.go(path.as_uri().removeprefix("file:"))
+    assert reader.violations() == []
+    assert reader.overflow() <= 0
     assert opened.locator(".plot canvas, .plot > *").count() > 5
     opened.locator("button[data-curve]").first.click()
     for plot in opened.locator(".plot").all()[:2]:
         plot.hover()
     assert opened.evaluate("window.hacked") is None
-    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
-    assert [text for text in complaints if "[bokeh" not in text] == []
-    context.close()
+    assert reader.complaints == []
+    opened.context.close()
