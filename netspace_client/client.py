@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +15,19 @@ from netspace_client.transport import Transport
 
 Columns = dict[str, npt.NDArray[Any]]
 Error = Literal["final", "best"]
+Filed = TypeVar("Filed", bound=Space | Regime | Batch)
 A_PAGE = 1000
+PLACES: dict[type[Any], tuple[str, Callable[[Mapping[str, Any]], Any]]] = {
+    Space: ("/spaces", space_from),
+    Regime: ("/regimes", regime_from),
+    Batch: ("/batches", batch_from),
+}
 
 
 class Client:
     """Netspace at an address, for the person and the team of a token.
 
-    Wherever a space, a regime or a batch is asked for, its id does as well.
+    Wherever a space, a regime or a batch is asked for, its id does as well; not where any of the three may be given.
 
     Parameters
     ----------
@@ -40,9 +46,13 @@ class Client:
         """The user, the team and the role of the token."""
         return dict(self._transport.get("/me"))
 
-    def spaces(self) -> list[dict[str, Any]]:
-        """The team's spaces, the newest first, without their definitions."""
-        return self._items("/spaces")
+    def spaces(self, *, tag: str | None = None, archived: bool | None = None) -> list[dict[str, Any]]:
+        """The team's spaces, the newest first, without their definitions.
+
+        Here and in the other lists, ``tag`` keeps those that carry it, and ``archived`` those that are (True) or are
+        not (False).
+        """
+        return self._items("/spaces", tag=tag, archived=archived)
 
     def space(self, space: Space | int) -> Space:
         return space_from(self._transport.get(f"/spaces/{_id(space)}"))
@@ -68,9 +78,9 @@ class Client:
         }
         return space_from(self._transport.post("/spaces", body))
 
-    def regimes(self) -> list[dict[str, Any]]:
+    def regimes(self, *, tag: str | None = None, archived: bool | None = None) -> list[dict[str, Any]]:
         """The team's regimes, the newest first, without their definitions."""
-        return self._items("/regimes")
+        return self._items("/regimes", tag=tag, archived=archived)
 
     def regime(self, regime: Regime | int) -> Regime:
         return regime_from(self._transport.get(f"/regimes/{_id(regime)}"))
@@ -81,10 +91,17 @@ class Client:
         """Make a regime by a preset's name or by engine JSON."""
         return regime_from(self._transport.post("/regimes", {"name": name, "preset": preset, "definition": definition}))
 
-    def batches(self, *, space: Space | int | None = None, regime: Regime | int | None = None) -> list[Batch]:
+    def batches(
+        self,
+        *,
+        space: Space | int | None = None,
+        regime: Regime | int | None = None,
+        tag: str | None = None,
+        archived: bool | None = None,
+    ) -> list[Batch]:
         """The team's batches, the newest first."""
         chosen = {name: None if one is None else _id(one) for name, one in (("space", space), ("regime", regime))}
-        return [batch_from(item) for item in self._items("/batches", **chosen)]
+        return [batch_from(item) for item in self._items("/batches", tag=tag, archived=archived, **chosen)]
 
     def batch(self, batch: Batch | int) -> Batch:
         """The batch as it stands now."""
@@ -112,6 +129,20 @@ class Client:
     def cancel(self, batch: Batch | int) -> Batch:
         """Cancel what has not ended; results that are there stay."""
         return self._told(batch, "cancel")
+
+    def set_tags(self, one: Filed, *tags: str) -> Filed:
+        """Let a space, a regime or a batch carry exactly these tags, none where none is given."""
+        path, read = _place(one)
+        found: Filed = read(self._transport.put(f"{path}/tags", {"tags": tags}))
+        return found
+
+    def archive(self, one: Filed) -> Filed:
+        """Put away a space, a regime or a batch whose runs have ended; analyses still count it."""
+        return self._filed(one, "archive")
+
+    def bring_back(self, one: Filed) -> Filed:
+        """Take it out of the archive."""
+        return self._filed(one, "bring-back")
 
     def wait(
         self,
@@ -169,12 +200,20 @@ class Client:
     def analysis(
         self, populations: Iterable[tuple[Space | int, Regime | int]], *, error: Error = "final"
     ) -> dict[str, Any]:
-        """The numbers of an analysis: each population's, and every pair's difference, interval and KS test."""
+        """What an analysis finds: its sentence, each population's numbers, every pair's, and those in draw order.
+
+        The entries of ``in_order`` hold however often you look, so that their verdicts may end a study.
+        """
         pairs = [f"{_id(space)}-{_id(regime)}" for space, regime in populations]
         return dict(self._transport.get("/analyses", p=pairs, error=error))
 
     def _told(self, batch: Batch | int, verb: str, body: Mapping[str, Any] | None = None) -> Batch:
         return batch_from(self._transport.post(f"/batches/{_id(batch)}/{verb}", body))
+
+    def _filed(self, one: Filed, verb: str) -> Filed:
+        path, read = _place(one)
+        found: Filed = read(self._transport.post(f"{path}/{verb}"))
+        return found
 
     def _items(self, path: str, **query: Any) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -187,6 +226,14 @@ class Client:
 
 def _id(one: Space | Regime | Batch | int) -> int:
     return one if isinstance(one, int) else one.id
+
+
+def _place(one: Space | Regime | Batch) -> tuple[str, Callable[[Mapping[str, Any]], Any]]:
+    """Its address, and what reads an answer that shows it."""
+    if type(one) not in PLACES:
+        raise ClientError(f"Give a space, a regime or a batch, got {one!r}: an id alone does not say of which.")
+    root, read = PLACES[type(one)]
+    return f"{root}/{one.id}", read
 
 
 def _arrays(columns: Mapping[str, list[float | None]]) -> Columns:

@@ -19,6 +19,8 @@ class Space:
     definition: dict[str, Any]
     size: int
     inside_parent: bool | None
+    tags: list[str]
+    archived_at: str | None
     inside_parent_reason: str = ""
 
 
@@ -28,6 +30,8 @@ class Regime:
     name: str
     data_set: str
     definition: dict[str, Any]
+    tags: list[str]
+    archived_at: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +66,8 @@ class Batch:
     paused: bool
     state: str
     message: str
+    tags: list[str]
+    archived_at: str | None
     progress: Progress
 
 

@@ -51,13 +51,19 @@ class Transport:
         return self._answer(request)
 
     def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        return self._write("POST", path, body)
+
+    def put(self, path: str, body: Mapping[str, Any]) -> Any:
+        return self._write("PUT", path, body)
+
+    def _write(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
         """Never tried again by itself: what it asks for may have happened although no answer came."""
         given = {name: value for name, value in (body or {}).items() if value is not None}
         request = Request(  # noqa: S310  (the scheme is checked above)
             f"{self.root}{path}",
             data=json.dumps(given, allow_nan=False).encode(),
             headers={**self.headers, "Content-Type": "application/json"},
-            method="POST",
+            method=method,
         )
         return self._answer(request)
 

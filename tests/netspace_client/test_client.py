@@ -20,7 +20,7 @@ from netspace_client import transport as transport_module
 Answer = tuple[int, dict[str, str], bytes]
 BATCH = {
     "id": 3, "space": 1, "regime": 2, "size": 4, "seed": 0, "priority": 0, "paused": False, "state": "ready",
-    "message": "", "created_at": "2030-01-01T00:00:00Z", "something new": 1,
+    "message": "", "tags": [], "archived_at": None, "created_at": "2030-01-01T00:00:00Z", "something new": 1,
     "progress": {
         "word": "running", "active": True, "runs": 4, "waiting": 3, "running": 1, "done": 0, "failed": 0,
         "cancelled": 0, "rate_per_hour": 0.0, "seconds_left": None, "ended_at": None,
@@ -50,6 +50,9 @@ def server(answer: Callable[[int, str], Answer]) -> Iterator[tuple[str, Asked]]:
             self.wfile.write(content)
 
         def do_POST(self) -> None:
+            self.do_GET()
+
+        def do_PUT(self) -> None:
             self.do_GET()
 
         def log_message(self, format: str, *args: Any) -> None:
@@ -100,6 +103,19 @@ def test_a_write_is_never_sent_twice() -> None:
     assert (method, path, json.loads(body)) == (
         "POST", "/api/batches", {"space": 1, "regime": 2, "size": 3, "priority": 0},
     )  # fmt: skip
+
+
+def test_tags_are_sent_once_and_only_for_what_says_what_it_is() -> None:
+    with server(lambda n, path: of(BATCH if n == 0 else {}, 200 if n == 0 else 503)) as (address, asked):
+        client = Client(address, "t")
+        batch = client.batch(3)
+        with pytest.raises(ClientError, match="503"):
+            client.set_tags(batch, "a", "b")
+        with pytest.raises(ClientError, match="Give a space, a regime or a batch, got 3"):
+            client.archive(3)  # type: ignore[type-var]
+    assert len(asked) == 2
+    method, path, _, body = asked[1]
+    assert (method, path, json.loads(body)) == ("PUT", "/api/batches/3/tags", {"tags": ["a", "b"]})
 
 
 def test_a_refusal_is_not_tried_again_and_carries_what_the_server_named() -> None:
@@ -172,6 +188,17 @@ def test_with_pandas_a_dataframe_has_the_samples_as_its_index(monkeypatch: pytes
     answer = {"n": 1, "columns": {"error": [20.5], "sample_id": [7]}}
     with server(lambda n, path: of(answer)) as (address, _):
         assert Client(address, "t").dataframe(1, 2) == ("sample_id", ["error", "sample_id"])
+
+
+def test_lists_are_asked_for_what_is_filed_as_told() -> None:
+    with server(lambda n, path: of({"items": [], "total": 0})) as (address, asked):
+        client = Client(address, "t")
+        client.spaces(tag="deep nets")
+        client.regimes(archived=True)
+        client.batches(space=1, tag="a&b", archived=False)
+    assert [path.partition("offset=0")[2] for _, path, _, _ in asked] == [
+        "&tag=deep+nets", "&archived=True", "&tag=a%26b&archived=False&space=1",
+    ]  # fmt: skip
 
 
 def test_lists_are_read_to_their_end() -> None:

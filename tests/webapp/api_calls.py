@@ -25,8 +25,14 @@ class Caller:
     def post(self, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
         return self.send(path, json.dumps(body or {}).encode())
 
-    def send(self, path: str, body: bytes, content_type: str = "application/json") -> tuple[int, Any]:
-        return answered(self.client.post(f"/api{path}", body, content_type=content_type, headers=self.headers))
+    def put(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        return self.send(path, json.dumps(body).encode(), method="PUT")
+
+    def send(
+        self, path: str, body: bytes, content_type: str = "application/json", method: str = "POST"
+    ) -> tuple[int, Any]:
+        sent = self.client.generic(method, f"/api{path}", body, content_type=content_type, headers=self.headers)
+        return answered(sent)
 
 
 def answered(response: Any) -> tuple[int, Any]:

@@ -224,7 +224,7 @@ def test_an_analysis_is_answered_in_numbers(script: Caller, batch: SampleBatch) 
     assert mean["value"] == pytest.approx(41.0)
     assert mean["low"] <= 41.0 <= mean["high"]
     (pair,) = answer["pairs"]
-    assert (pair["first"], pair["second"], pair["ks_distance"]) == (first, second, 1.0)
+    assert (pair["first"], pair["second"], pair["ks_distance"]["value"]) == (first, second, 1.0)
     assert pair["mean_difference"]["value"] == pytest.approx(25.0 - 41.0)
     assert 0 < pair["ks_p_value"] <= pair["ks_p_value_holm"] <= 1
 
@@ -232,8 +232,9 @@ def test_an_analysis_is_answered_in_numbers(script: Caller, batch: SampleBatch) 
 def test_an_analysis_of_nothing_trained_has_no_numbers(script: Caller, batch: SampleBatch) -> None:
     space = rows.a_space(batch.space.team, batch.created_by, name="New")
     answer = script.get(f"/analyses?p={space.pk}-{batch.regime_id}")[1]
-    assert answer["pairs"] == []
-    assert (answer["populations"][0]["n"], answer["populations"][0]["mean"]) == (0, None)
+    assert (answer["finding"], answer["pairs"], answer["in_order"]) == (None, [], [])
+    found = answer["populations"][0]
+    assert (found["n"], found["min"], found["median"], found["mean"]) == (0, None, None, None)
     status, refused = script.get("/analyses?p=nothing")
     assert status == 400
     assert "p must be a space and a regime" in refused["error"]

@@ -24,9 +24,15 @@ OPERATIONS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("GET", "/spaces"): (READS, {}),
     ("GET", "/spaces/{space_id}"): (READS, {}),
     ("POST", "/spaces"): (WRITES, {"name": "N", "preset": "RegNetX-small"}),
+    ("PUT", "/spaces/{space_id}/tags"): (WRITES, {"tags": ["paper"]}),
+    ("POST", "/spaces/{space_id}/archive"): (WRITES, {}),
+    ("POST", "/spaces/{space_id}/bring-back"): (WRITES, {}),
     ("GET", "/regimes"): (READS, {}),
     ("GET", "/regimes/{regime_id}"): (READS, {}),
     ("POST", "/regimes"): (WRITES, {"name": "N", "preset": "Digits on CPU"}),
+    ("PUT", "/regimes/{regime_id}/tags"): (WRITES, {"tags": ["paper"]}),
+    ("POST", "/regimes/{regime_id}/archive"): (WRITES, {}),
+    ("POST", "/regimes/{regime_id}/bring-back"): (WRITES, {}),
     ("GET", "/batches"): (READS, {}),
     ("GET", "/batches/{batch_id}"): (READS, {}),
     ("GET", "/batches/{batch_id}/samples"): (READS, {}),
@@ -35,6 +41,9 @@ OPERATIONS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("POST", "/batches/{batch_id}/pause"): (WRITES, {}),
     ("POST", "/batches/{batch_id}/resume"): (WRITES, {}),
     ("POST", "/batches/{batch_id}/cancel"): (WRITES, {}),
+    ("PUT", "/batches/{batch_id}/tags"): (WRITES, {"tags": ["paper"]}),
+    ("POST", "/batches/{batch_id}/archive"): (WRITES, {}),  # what has runs to come can't be archived
+    ("POST", "/batches/{batch_id}/bring-back"): (WRITES, {}),
     ("GET", "/populations"): (READS, {}),
     ("GET", "/populations/{space_id}-{regime_id}"): (READS, {}),
     ("GET", "/analyses"): (READS, {}),
@@ -97,7 +106,8 @@ def test_each_caller_may_do_what_the_matrix_says(batch: SampleBatch, who: str) -
             wanted, given = 404 if who == "stranger" else wanted, body | ids
         url = path.format(space_id=ids["space"], regime_id=ids["regime"], batch_id=batch.pk)
         before = what_a_team_has() if wanted != 200 else {}
-        status, answer = calling.get(url) if method == "GET" else calling.post(url, given)
+        sent = b"" if method == "GET" else json.dumps(given).encode()
+        status, answer = calling.send(url, sent, method=method)
         if wanted == 200:
             assert status in {200, 201}, (method, path, answer)
             continue
@@ -120,6 +130,8 @@ def test_another_teams_rows_look_like_rows_that_do_not_exist(batch: SampleBatch)
     assert stranger.get(f"/analyses?p={batch.space_id}-{batch.regime_id}")[0] == 404
     for path in ("/spaces", "/regimes", "/batches"):
         assert stranger.get(path)[1] == {"items": [], "total": 0}
+        for verb in ("archive", "bring-back"):
+            assert stranger.post(f"{path}/{batch.pk}/{verb}") == stranger.post(f"{path}/{10**17}/{verb}")
     assert stranger.get("/populations")[1] == {"items": []}
 
 

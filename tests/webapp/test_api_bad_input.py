@@ -54,6 +54,7 @@ def test_a_body_that_cannot_be_read_is_refused(script: Caller, body: bytes) -> N
         assert status == 400
         assert answer["error"].startswith("The body ")
         assert len(answer["error"]) < 200
+    assert script.send("/spaces/1/tags", body, method="PUT")[0] == 400
     assert not Space.objects.exists()
 
 
@@ -85,6 +86,8 @@ def test_forms_are_refused(script: Caller) -> None:
         ("put", "/spaces/1", "GET"),
         ("post", "/spaces/1", "GET"),
         ("get", "/batches/1/cancel", "POST"),
+        ("post", "/regimes/1/tags", "PUT"),
+        ("put", "/batches/1/archive", "POST"),
         ("post", "/openapi.json", "GET, HEAD"),
     ],
 )
@@ -115,6 +118,12 @@ ADDRESSES = [
     ("/spaces?limit=abc", 422),
     ("/spaces?limit=NaN", 422),
     ("/batches?space=99999999999999999999", 422),
+    ("/spaces?tag=", 422),
+    ("/regimes?tag=" + "x" * 5000, 422),
+    ("/batches?tag=a%E2%80%8Bb", 422),
+    ("/spaces?tag=%00", 400),
+    ("/spaces?archived=maybe", 422),
+    ("/batches?archived=", 422),
     ("/analyses?p=" + "&p=".join(f"{k}-1" for k in range(8)), 400),
     ("/analyses?p=1-2&error=" + "x" * 5000, 422),
     ("/spaces?limit=%00", 400),

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 PAGE = Path(settings.BASE_DIR) / "docs" / "api.md"
 FAILED_POSITION = 1
+TIED_POSITION = 2  # where a refinement is no better than its parent
 
 
 @pytest.fixture
@@ -59,6 +60,8 @@ def finish(claim: services.Claim) -> None:
         services.record_failure(claim, kind=FailureKind.DIVERGED, message="It was lost.")
         return
     error = 20.0 + run.position
+    if run.sample.batch.space.parent and run.position != TIED_POSITION:
+        error -= 10
     services.record_result(claim, rows.Result(final_error=error, best_error=error), device_slots=1)
 
 
@@ -68,15 +71,18 @@ def test_the_example_of_the_page_runs(
     monkeypatch.setenv("NETSPACE_ADDRESS", live_server.url)
     monkeypatch.setenv("NETSPACE_TOKEN", token)
     monkeypatch.setitem(Client.wait.__kwdefaults__, "poll_seconds", 0.05)
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
+    code = "".join(re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL))
     names: dict[str, Any] = {}
     exec(compile(code, str(PAGE), "exec"), names)  # noqa: S102  (our own page)
     printed = capsys.readouterr().out
     assert "inside its parent: True" in printed
     assert "done: 7 of 8 done, 1 failed" in printed
-    assert names["columns"]["error"].tolist() == [20, 22, 23, 24, 25, 26, 27]
-    assert [one["n"] for one in names["found"]["populations"]] == [7, 7]
-    assert SampleBatch.objects.count() == 2
+    assert names["columns"]["error"].tolist() == [10, 22, 13, 14, 15, 16, 17]
+    assert [one["n"] for one in names["found"]["populations"]] == [15, 15]
+    assert [batch.size for batch in SampleBatch.objects.all()] == [16, 16]
+    verdict = {name: names["decided"][name] for name in ("verdict", "won", "lost", "tied")}
+    assert verdict == {"verdict": "a_lower", "won": 14, "lost": 0, "tied": 2}
+    assert printed.splitlines()[-1] == "['RegNetX, groups of 8 and 16', 'RegNetX'] []"
 
 
 def test_a_script_follows_holds_and_extends_a_batch(live_server: Any, token: str) -> None:
@@ -111,6 +117,33 @@ def test_a_script_follows_holds_and_extends_a_batch(live_server: Any, token: str
     assert population["depth"].dtype == np.int64
     assert [one.id for one in client.batches(space=space)] == [batch.id]
     assert not client.cancel(batch).progress.active
+
+
+def test_a_script_files_what_it_made(live_server: Any, token: str) -> None:
+    client = Client(live_server.url, token)
+    space = client.create_space("X", preset="RegNetX-small")
+    regime = client.create_regime("quick", preset="Fashion-MNIST on CPU")
+    batch = client.queue_batch(space, regime, size=3)
+    assert (space.tags, space.archived_at) == ([], None)
+    assert client.set_tags(space, "Paper", " deep  nets").tags == ["deep nets", "paper"]
+    assert client.set_tags(regime, "paper").tags == client.set_tags(batch, "paper").tags == ["paper"]
+    lists: list[Any] = [client.spaces, client.regimes, client.batches]
+    assert [len(listed(tag="PAPER")) for listed in lists] == [1, 1, 1]
+    assert client.set_tags(space, "other").tags == ["other"]
+    assert [len(listed(tag="paper")) for listed in lists] == [0, 1, 1]
+    assert client.set_tags(regime).tags == []
+    with pytest.raises(ClientError, match="still has runs to come"):
+        client.archive(batch)
+    client.cancel(batch)
+    for one in (space, regime, batch):
+        assert client.archive(one).archived_at is not None
+    for listed in lists:
+        assert (len(listed(archived=True)), len(listed(archived=False)), len(listed())) == (1, 0, 1)
+    assert client.bring_back(space) == client.space(space)
+    assert client.bring_back(batch).archived_at is None
+    with pytest.raises(ClientError, match="tags: A tag has 1 to 30 characters, got 31") as raised:
+        client.set_tags(space, "x" * 31)
+    assert (raised.value.status, raised.value.parameter, raised.value.value) == (422, "tags", repr("x" * 31))
 
 
 def test_what_the_server_refuses_is_raised_with_its_sentence(live_server: Any, token: str) -> None:

@@ -13,6 +13,7 @@ from tasks.publish import publish_draw, publish_permits
 from webapp import queries, services
 from webapp.access import TeamRequest, batch_of
 from webapp.api.errors import Rejected
+from webapp.api.filing import add_filing, filed, filing_of
 from webapp.api.schemas import Batches, BatchFilter, BatchOut, Extend, NewBatch, Pause, SampleColumns, or_problem
 from webapp.api.tokens import READER, WRITER
 from webapp.forms import fresh_seed
@@ -25,7 +26,7 @@ router = Router(tags=["batches"])
 @router.get("", response=or_problem(Batches), auth=READER)
 def list_batches(request: TeamRequest, chosen: Query[BatchFilter]) -> dict[str, Any]:
     """The team's batches with their progress, the newest first; of one space or regime where that is named."""
-    rows = SampleBatch.objects.filter(space__team=request.team).order_by("-id")
+    rows = filed(chosen, SampleBatch.objects.filter(space__team=request.team)).order_by("-id")
     rows = rows.filter(space_id=chosen.space) if chosen.space else rows
     rows = rows.filter(regime_id=chosen.regime) if chosen.regime else rows
     page = list(rows[chosen.offset : chosen.offset + chosen.limit])
@@ -105,7 +106,10 @@ def _of_team(model: type[Any], pk: int, request: TeamRequest, *, parameter: str)
 
 def _now(request: TeamRequest, batch_id: int) -> dict[str, Any]:
     """The batch as it stands after whatever was done to it."""
-    batch = batch_of(request.team, batch_id)
+    return _whole(batch_of(request.team, batch_id))
+
+
+def _whole(batch: SampleBatch) -> dict[str, Any]:
     return _shown(batch, queries.batch_progress([batch.pk])[batch.pk])
 
 
@@ -123,5 +127,9 @@ def _shown(batch: SampleBatch, progress: BatchProgress) -> dict[str, Any]:
         "state": batch.state,
         "message": batch.message,
         "created_at": batch.created_at,
+        **filing_of(batch),
         "progress": {name: getattr(progress, name) for name in counts},
     }
+
+
+add_filing(router, "batch", BatchOut, find=batch_of, shown=_whole)

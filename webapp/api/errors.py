@@ -32,8 +32,11 @@ COMPLAINTS = {
     "int_type": "{name} must be a whole number, got {value}.",
     "int_parsing": "{name} must be a whole number, got {value}.",
     "int_from_float": "{name} must be a whole number, got {value}.",
+    "bool_parsing": "{name} must be true or false, got {value}.",
     "bool_type": "{name} must be true or false, got {value}.",
     "string_type": "{name} must be text, got {value}.",
+    "list_type": "{name} must be a list, got {value}.",
+    "too_long": "{name} must have at most {max_length} items, got {actual_length}.",
     "dict_type": "{name} must be an object, got {value}.",
     "literal_error": "{name} must be {expected}, got {value}.",
 }

@@ -1,4 +1,4 @@
-"""What several bodies share: names, notes, and the choice between ways to define a thing."""
+"""What several bodies share: names, notes, tags, and the choice between ways to define a thing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from webapp.api.errors import Rejected
 from webapp.api.schemas import Strict
 from webapp.forms.fields import NameField
+from webapp.forms.tags import TagForm
 
 LONGEST_NOTE = 2000
 
@@ -21,6 +22,15 @@ def checked_name(name: str) -> str:
 
 def checked_note(note: str) -> str:
     return _cleaned(forms.CharField(required=False, max_length=LONGEST_NOTE), note, parameter="note")
+
+
+def checked_tag(text: str, *, parameter: str) -> str:
+    """As a form writes the tag that is meant."""
+    form = TagForm({"tag": text})
+    if not form.is_valid():
+        said = " ".join(map(str, form.errors["tag"]))
+        raise Rejected(f"{parameter}: {said}", parameter=parameter, value=text)
+    return str(form.cleaned_data["tag"])
 
 
 def _cleaned(field: forms.CharField, text: str, *, parameter: str) -> str:

@@ -8,14 +8,15 @@ import numpy as np
 from django.http import JsonResponse
 from ninja import Query, Router
 
+from engine.statistics.bootstrap import Estimate
 from webapp import queries
 from webapp.access import TeamRequest, regime_of, space_of
 from webapp.api.schemas import AnalysisOut, AnalysisQuery, PopulationOut, PopulationQuery, Populations, or_problem
 from webapp.api.tokens import READER
 from webapp.forms.analyses import Selection, read_selection
-from webapp.pages.analyses import Pair, compare_pairs
+from webapp.pages.analyses import Pair, compare_pairs, finding
 from webapp.pages.findings import Shown
-from webapp.pages.remembered import estimated_mean
+from webapp.pages.in_order import InOrder, InOrderShown, compare_all_in_order
 from webapp.plots import FloatArray
 
 router = Router(tags=["populations and analyses"])
@@ -70,21 +71,32 @@ def _values(column: FloatArray) -> list[float]:
 
 @router.get("/analyses", response=or_problem(AnalysisOut), auth=READER)
 def get_analysis(request: TeamRequest, chosen: Query[AnalysisQuery]) -> dict[str, Any]:
-    """What an analysis finds, as numbers. The address is that of its page: ?p=1-2&p=3-2&error=final."""
+    """What an analysis finds, in a sentence and in numbers. The address is that of its page: ?p=1-2&p=3-2&error=final.
+
+    Filters of the page do not count here: all samples are used.
+    """
     selection = read_selection(request.GET, request.team)
     shown = _populations(selection)
-    pairs = compare_pairs([one for one in shown if one.n])
+    used = [one for one in shown if one.n]
+    pairs, in_order = compare_pairs(used), compare_all_in_order(used)
     return {
         "error": selection.error,
+        "finding": finding(used, pairs, InOrderShown(in_order, "")) if used else None,
         "populations": [_finding(one) for one in shown],
         "pairs": [_pair(pair) for pair in pairs],
+        "in_order": [_in_order(one) for one in in_order],
     }
 
 
 def _populations(selection: Selection) -> list[Shown]:
-    error = selection.error
+    error, several = selection.error, len({regime.pk for _, regime in selection.pairs}) > 1
     trained = [
-        Shown(space, regime, queries.load_trained(space=space, regime=regime, error=error), f"{space.name}, {regime}")
+        Shown(
+            space,
+            regime,
+            queries.load_trained(space=space, regime=regime, error=error),
+            f"{space.name}, {regime.name}" if several else space.name,
+        )
         for space, regime in selection.pairs
     ]
     return trained + [
@@ -95,7 +107,6 @@ def _populations(selection: Selection) -> list[Shown]:
 
 def _finding(shown: Shown) -> dict[str, Any]:
     population = shown.trained.population
-    mean = estimated_mean(shown.errors) if shown.n else None
     return {
         "population": shown.pair,
         "name": shown.name,
@@ -104,8 +115,8 @@ def _finding(shown: Shown) -> dict[str, Any]:
         "pending": population.pending,
         "cancelled": shown.trained.cancelled,
         "min": shown.edf.min if shown.n else None,
-        "median": float(np.median(shown.errors)) if shown.n else None,
-        "mean": _interval(mean.value, mean.interval, mean.confidence) if mean else None,
+        "median": _estimate(shown.median) if shown.n else None,
+        "mean": _estimate(shown.mean) if shown.n else None,
     }
 
 
@@ -115,10 +126,33 @@ def _pair(pair: Pair) -> dict[str, Any]:
         "first": pair.first.pair,
         "second": pair.second.pair,
         "mean_difference": _interval(test.mean_difference, test.interval, test.confidence),
-        "ks_distance": test.ks_distance,
+        "mean_difference_together": _interval(test.mean_difference, pair.interval, test.confidence),
+        "median_difference": _interval(*pair.medians, test.confidence),
+        "ks_distance": _interval(test.ks_distance, test.ks_interval, test.confidence),
         "ks_p_value": test.p_value,
         "ks_p_value_holm": pair.p_adjusted,
     }
+
+
+def _in_order(one: InOrder) -> dict[str, Any]:
+    result = one.result
+    return {
+        "first": one.first.pair,
+        "second": one.second.pair,
+        "verdict": result.verdict,
+        "pairs": result.n,
+        "won": result.won,
+        "lost": result.lost,
+        "tied": result.tied,
+        "left_out": result.left_out,
+        "share": _interval(result.probability, result.interval, 1 - result.alpha),
+        "p_value": one.p_value,
+        "decided_at": result.decided_at,
+    }
+
+
+def _estimate(estimate: Estimate) -> dict[str, float]:
+    return _interval(estimate.value, estimate.interval, estimate.confidence)
 
 
 def _interval(value: float, ends: tuple[float, float], confidence: float) -> dict[str, float]:

@@ -11,8 +11,9 @@ from engine.regimes import regime_presets
 from webapp import services
 from webapp.access import TeamRequest, regime_of
 from webapp.api.errors import Rejected
+from webapp.api.filing import add_filing, filed, filing_of
 from webapp.api.names import checked_name, exactly_one
-from webapp.api.schemas import NewRegime, Page, RegimeOut, Regimes, or_problem
+from webapp.api.schemas import FiledPage, NewRegime, RegimeOut, Regimes, or_problem
 from webapp.api.tokens import READER, WRITER
 from webapp.models import Regime
 
@@ -20,10 +21,11 @@ router = Router(tags=["regimes"])
 
 
 @router.get("", response=or_problem(Regimes), auth=READER)
-def list_regimes(request: TeamRequest, page: Query[Page]) -> dict[str, Any]:
+def list_regimes(request: TeamRequest, chosen: Query[FiledPage]) -> dict[str, Any]:
     """The team's regimes, the newest first."""
-    rows = Regime.objects.filter(team=request.team).order_by("-id")
-    return {"items": [_line(row) for row in rows[page.offset : page.offset + page.limit]], "total": rows.count()}
+    rows = filed(chosen, Regime.objects.filter(team=request.team)).order_by("-id")
+    page = rows[chosen.offset : chosen.offset + chosen.limit]
+    return {"items": [_line(row) for row in page], "total": rows.count()}
 
 
 @router.get("/{id:regime_id}", response=or_problem(RegimeOut), auth=READER)
@@ -52,8 +54,17 @@ def _defined(body: NewRegime) -> EngineRegime:
 
 
 def _line(row: Regime) -> dict[str, Any]:
-    return {"id": row.pk, "name": row.name, "data_set": row.data_set, "created_at": row.created_at}
+    return {
+        "id": row.pk,
+        "name": row.name,
+        "data_set": row.data_set,
+        "created_at": row.created_at,
+        **filing_of(row),
+    }
 
 
 def _whole(row: Regime) -> dict[str, Any]:
     return {**_line(row), "definition": row.definition}
+
+
+add_filing(router, "regime", RegimeOut, find=regime_of, shown=_whole)

@@ -8,7 +8,10 @@ from typing import Any, ClassVar, Literal
 from ninja import Field, Schema
 from pydantic import ConfigDict
 
+from engine.statistics import Verdict
+from webapp.filing import MOST_TAGS
 from webapp.forms.batches import LARGEST_SEED
+from webapp.pages.in_order import MOST_PAIRS
 from webapp.services.batches import LARGEST_BATCH
 
 LARGEST_ID = 2**63 - 1
@@ -44,13 +47,29 @@ class Page(Schema):
     offset: int = Field(0, ge=0, le=10**9)
 
 
+class FiledPage(Page):
+    tag: str | None = Field(None, description="only those that carry this tag")
+    archived: bool | None = Field(None, description="only archived ones, or only the others; both where left out")
+
+
+class FiledOut(Schema):
+    tags: list[str] = Field(description="small letters, sorted")
+    archived_at: datetime | None = Field(description="when it was put away; analyses still count it")
+
+
+class Tags(Strict):
+    """All that the row is to carry, in any spelling; none where the list is empty."""
+
+    tags: list[str] = Field(max_length=MOST_TAGS)
+
+
 class Me(Schema):
     user: str
     team: str
     role: Literal["owner", "member", "viewer"]
 
 
-class SpaceLine(Schema):
+class SpaceLine(FiledOut):
     id: int
     name: str
     family: Literal["anynet", "regnet"]
@@ -86,7 +105,7 @@ class NewSpace(Strict):
     parent: int | None = Field(None, ge=1, le=LARGEST_ID)
 
 
-class RegimeLine(Schema):
+class RegimeLine(FiledOut):
     id: int
     name: str
     data_set: str
@@ -126,7 +145,7 @@ class Progress(Schema):
     ended_at: datetime | None
 
 
-class BatchOut(Schema):
+class BatchOut(FiledOut):
     id: int
     space: int
     regime: int
@@ -145,7 +164,7 @@ class Batches(Schema):
     total: int
 
 
-class BatchFilter(Page):
+class BatchFilter(FiledPage):
     space: int | None = Field(None, ge=1, le=LARGEST_ID)
     regime: int | None = Field(None, ge=1, le=LARGEST_ID)
 
@@ -213,28 +232,69 @@ class Interval(Schema):
 
 
 class Finding(Schema):
-    """One population; errors in percent, all null where no sample is used yet."""
+    """One population; errors in percent, all null where no sample is used yet.
+
+    While ``pending`` is above 0 the intervals hold at every look, and say nothing (0 to 100) below 50 samples. Once it
+    is 0 they are for a number of samples fixed beforehand: to decide whether to train more, use ``in_order``.
+    """
 
     population: str
-    name: str
+    name: str = Field(description="of its space, with its regime where the answer has several; of its import")
     n: int
     failed: int
     pending: int
     cancelled: int
     min: float | None
-    median: float | None
-    mean: Interval | None = Field(description="with its interval for a fixed n: wait for pending to be 0 to rely on it")
+    median: Interval | None = Field(description="its interval is exact at both times; 0 to 100 of fewer than 6 samples")
+    mean: Interval | None = Field(
+        description="its interval is asymptotic while pending is above 0, then BCa bootstrap; 0 to 100 of one sample"
+    )
 
 
 class PairOut(Schema):
-    """Two populations, the one with the lower mean first."""
+    """Two populations, the one with the lower mean first; the pair with the largest difference of means first.
+
+    All of it is for numbers of samples fixed beforehand; while runs are to come use ``in_order``.
+    """
 
     first: str
     second: str
-    mean_difference: Interval = Field(description="first minus second, in percentage points")
-    ks_distance: float
+    mean_difference: Interval = Field(description="first minus second, in percentage points; of this pair alone")
+    mean_difference_together: Interval = Field(
+        description="the same, wide enough for the intervals of all pairs of this answer to hold together"
+    )
+    median_difference: Interval = Field(description="first minus second, in percentage points; of this pair alone")
+    ks_distance: Interval = Field(description="largest distance of the two EDFs, 0 to 1; of this pair alone")
     ks_p_value: float
     ks_p_value_holm: float = Field(description="corrected for all pairs of this answer")
+
+
+class InOrderOut(Schema):
+    """Two populations compared design by design in draw order: all of it holds however often one looks.
+
+    ``share`` holds at its confidence and the verdict at the same, so that all comparisons of this answer hold together
+    at 0.95.
+    """
+
+    first: str = Field(description="the one with the lower mean")
+    second: str
+    verdict: Verdict = Field(
+        description=(
+            "a_lower: first has the lower error more often; b_lower: second has; alike: neither has it in more than "
+            "60 % of the pairs; open: more samples may decide it; budget_used: not decided by the first "
+            f"{MOST_PAIRS:,} pairs, and more are not looked at. More samples can't undo the first three."
+        )
+    )
+    pairs: int = Field(description="pairs looked at: won, lost, tied and left out together")
+    won: int = Field(description="pairs in which first has the lower error; a diverged run is worse than any error")
+    lost: int = Field(description="pairs in which second has")
+    tied: int
+    left_out: int = Field(description="pairs in which a run failed in another way than by diverging")
+    share: Interval = Field(
+        description="of the pairs that are not tied, those in which first has the lower error, 0 to 1"
+    )
+    p_value: float = Field(description="always valid, and corrected for all comparisons of this answer (Bonferroni)")
+    decided_at: int | None = Field(description="number of the pair that decided it, from 1; null where none has")
 
 
 class AnalysisQuery(Schema):
@@ -244,5 +304,9 @@ class AnalysisQuery(Schema):
 
 class AnalysisOut(Schema):
     error: Literal["final", "best"]
+    finding: str | None = Field(description="the sentence of its page; null where no sample is used yet")
     populations: list[Finding]
-    pairs: list[PairOut]
+    pairs: list[PairOut] = Field(description="every two that have a sample")
+    in_order: list[InOrderOut] = Field(
+        description="every two whose draw order is known, the surest first; it is not known of imports"
+    )

@@ -12,8 +12,9 @@ from engine.spaces import space_from_json
 from webapp import services
 from webapp.access import TeamRequest, space_of
 from webapp.api.errors import Rejected
+from webapp.api.filing import add_filing, filed, filing_of
 from webapp.api.names import checked_name, checked_note, exactly_one
-from webapp.api.schemas import NewSpace, Page, SpaceOut, Spaces, or_problem
+from webapp.api.schemas import FiledPage, NewSpace, SpaceOut, Spaces, or_problem
 from webapp.api.tokens import READER, WRITER
 from webapp.models import Space
 from webapp.pages.previews import exact_size
@@ -22,10 +23,11 @@ router = Router(tags=["spaces"])
 
 
 @router.get("", response=or_problem(Spaces), auth=READER)
-def list_spaces(request: TeamRequest, page: Query[Page]) -> dict[str, Any]:
+def list_spaces(request: TeamRequest, chosen: Query[FiledPage]) -> dict[str, Any]:
     """The team's spaces, the newest first."""
-    rows = Space.objects.filter(team=request.team).order_by("-id")
-    return {"items": [_line(row) for row in rows[page.offset : page.offset + page.limit]], "total": rows.count()}
+    rows = filed(chosen, Space.objects.filter(team=request.team)).order_by("-id")
+    page = rows[chosen.offset : chosen.offset + chosen.limit]
+    return {"items": [_line(row) for row in page], "total": rows.count()}
 
 
 @router.get("/{id:space_id}", response=or_problem(SpaceOut), auth=READER)
@@ -80,6 +82,7 @@ def _line(row: Space) -> dict[str, Any]:
         "parent": row.parent_id,
         "note": row.note,
         "created_at": row.created_at,
+        **filing_of(row),
     }
 
 
@@ -92,3 +95,6 @@ def _whole(row: Space) -> dict[str, Any]:
         "size": exact_size(space),
         "inside_parent": None if inside is None else {"holds": bool(inside), "reason": inside.reason},
     }
+
+
+add_filing(router, "space", SpaceOut, find=space_of, shown=_whole)

@@ -18,7 +18,17 @@ from webapp.services.batches import (
     store_samples,
 )
 from webapp.services.errors import Refused
-from webapp.services.filing import Obstacle, add_tag, archive, bring_back, delete, obstacles, remove_tag, team_of
+from webapp.services.filing import (
+    Obstacle,
+    add_tag,
+    archive,
+    bring_back,
+    delete,
+    obstacles,
+    remove_tag,
+    set_tags,
+    team_of,
+)
 from webapp.services.imports import create_imported_population
 from webapp.services.mails import (
     NotificationMail,
@@ -150,6 +160,7 @@ __all__ = [
     "revoke_invitation",
     "revoke_link",
     "set_priority",
+    "set_tags",
     "share_result_page",
     "store_samples",
     "team_of",

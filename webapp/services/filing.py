@@ -7,6 +7,7 @@ which name populations in their saved address, are looked for while the rows are
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -82,6 +83,16 @@ def remove_tag(*, row: Filed, tag: str, actor: User) -> bool:
     _set_tags(locked, [one for one in locked.tags if one != tag])
     record_event(team=team_of(row), actor=actor, verb="took a tag off", subject=f"{row}: {tag}")
     return True
+
+
+@transaction.atomic
+def set_tags(*, row: Filed, tags: Collection[str], actor: User) -> None:
+    """Exactly these, whatever it had; each that goes or comes is told as if it were the only one."""
+    had, wanted = set(locked_row(row).tags), set(tags)
+    for tag in sorted(had - wanted):
+        remove_tag(row=row, tag=tag, actor=actor)
+    for tag in sorted(wanted - had):
+        add_tag(row=row, tag=tag, actor=actor)
 
 
 def _set_tags(row: Filed, tags: list[str]) -> None:

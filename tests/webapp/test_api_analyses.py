@@ -1,0 +1,195 @@
+"""Analyses through the API: the numbers and the sentence that their page shows, and what may be looked at when."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine import statistics
+from engine.statistics.intervals import median_error
+from engine.statistics.sequential import anytime_mean, anytime_median
+from tests.webapp import pages, rows
+from tests.webapp.api_calls import Caller, caller
+from webapp.models import FailureKind, Regime, Space
+from webapp.pages import remembered
+
+pytestmark = pytest.mark.django_db
+
+FIRST_LINE = re.compile(r'<h1 class="finding">(.*?)</h1>', re.DOTALL)
+
+
+class Study:
+    """A team with a regime; populations of it have the errors they are given."""
+
+    def __init__(self) -> None:
+        self.team, self.user = rows.a_team()
+        self.regime = rows.a_regime(self.team, self.user)
+        self.script, self.client = caller(self.user, self.team), pages.client_of(self.user)
+
+    def population(self, name: str, errors: Any, *, regime: Regime | None = None) -> str:
+        space = rows.a_space(self.team, self.user, name=name, preset="RegNetX-small")
+        pages.measured(space, regime or self.regime, self.user, list(errors))
+        return f"{space.pk}-{(regime or self.regime).pk}"
+
+    def trained(self, name: str, errors: list[float | FailureKind]) -> str:
+        """With a run each, which may fail."""
+        space, _ = pages.trained(self.team, self.user, self.regime, name=name, preset="RegNetX-small", errors=errors)
+        return f"{space.pk}-{self.regime.pk}"
+
+    def answer(self, *populations: str) -> dict[str, Any]:
+        status, answer = self.script.get(f"/analyses?p={'&p='.join(populations)}")
+        assert status == 200, answer
+        found: dict[str, Any] = answer
+        return found
+
+    def page(self, *populations: str) -> str:
+        response = self.client.get(f"/analyses/?p={'&p='.join(populations)}")
+        assert response.status_code == 200
+        return response.getvalue().decode()
+
+    def wait_for_more(self, population: str) -> None:
+        """A run to come."""
+        space, regime = population.split("-")
+        rows.a_batch(Space.objects.get(pk=space), Regime.objects.get(pk=regime), self.user, size=1, seed=1)
+
+
+@pytest.fixture
+def study() -> Study:
+    return Study()
+
+
+def normal(seed: int, n: int, mean: float = 40.0) -> Any:
+    return np.random.default_rng(seed).normal(mean, 3, n).round(3)
+
+
+def ends(interval: dict[str, float]) -> list[float]:
+    return [interval["value"], interval["low"], interval["high"]]
+
+
+def finding_on(page: str) -> str:
+    (found,) = FIRST_LINE.findall(page)
+    return html.unescape(found)
+
+
+def test_numbers_are_the_engines_for_all_pairs_together(study: Study) -> None:
+    errors = {name: normal(k, 12, 38 + 3 * k) for k, name in enumerate("ABC")}
+    names = {study.population(name, values): name for name, values in errors.items()}
+    answer = study.answer(*names)
+    for one in answer["populations"]:
+        own = errors[names[one["population"]]]
+        mean, median = statistics.mean_error(own), median_error(own)
+        assert ends(one["mean"]) == pytest.approx([mean.value, *mean.interval])
+        assert ends(one["median"]) == pytest.approx([median.value, *median.interval])
+        assert one["name"] == names[one["population"]]
+    assert len(answer["pairs"]) == 3
+    for pair in answer["pairs"]:
+        first, second = (errors[names[pair[end]]] for end in ("first", "second"))
+        alone = statistics.compare_errors(first, second)
+        together = statistics.compare_errors(first, second, confidence=1 - 0.05 / 3)
+        difference, interval = statistics.median_difference(first, second)
+        assert ends(pair["mean_difference"]) == pytest.approx([alone.mean_difference, *alone.interval])
+        assert ends(pair["mean_difference_together"]) == pytest.approx([alone.mean_difference, *together.interval])
+        assert ends(pair["median_difference"]) == pytest.approx([difference, *interval])
+        assert ends(pair["ks_distance"]) == pytest.approx([alone.ks_distance, *alone.ks_interval])
+        levels = {one["confidence"] for one in pair.values() if isinstance(one, dict)}
+        assert levels == {0.95}
+    for one in answer["in_order"]:
+        first, second = (errors[names[one[end]]] for end in ("first", "second"))
+        expected = statistics.compare_sequentially(first, second, alpha=0.05 / 3, budget=2_000)
+        assert (one["verdict"], one["decided_at"]) == (expected.verdict, expected.decided_at)
+        assert ends(one["share"]) == pytest.approx([expected.probability, *expected.interval])
+        assert one["share"]["confidence"] == pytest.approx(1 - 0.05 / 3)
+        assert one["p_value"] == pytest.approx(min(1.0, 3 * expected.p_value))
+    surest = [one["p_value"] for one in answer["in_order"]]
+    assert len(surest) == 3
+    assert surest == sorted(surest)
+
+
+def test_while_runs_are_to_come_the_intervals_hold_at_every_look(study: Study) -> None:
+    many, few = normal(0, 60), normal(1, 20)
+    chosen = study.population("Many", many), study.population("Few", few)
+    for one in chosen:
+        study.wait_for_more(one)
+    found = {one["name"]: one for one in study.answer(*chosen)["populations"]}
+    assert {one["pending"] for one in found.values()} == {1}
+    mean, median = anytime_mean(many), anytime_median(many)
+    assert ends(found["Many"]["mean"]) == pytest.approx([mean.value, *mean.interval])
+    assert ends(found["Many"]["median"]) == pytest.approx([median.value, *median.interval])
+    assert 0 < found["Many"]["median"]["low"] < found["Many"]["median"]["high"] < 100
+    assert ends(found["Few"]["mean"])[1:] == ends(found["Few"]["median"])[1:] == [0, 100]
+
+
+def test_the_sentence_is_that_of_the_page(study: Study) -> None:
+    low, high = study.population("Low & <deep>", normal(0, 12, 30)), study.population("High", normal(1, 12))
+    second = rows.a_regime(study.team, study.user, name="Another")
+    elsewhere = study.population("Third", normal(2, 12, 50), regime=second)
+    said = set()
+    for chosen in ([low], [low, high], [high, elsewhere], [low, high, elsewhere]):
+        sentence = study.answer(*chosen)["finding"]
+        assert sentence == finding_on(study.page(*chosen))
+        said.add(sentence)
+    assert any("Third, Another" in sentence for sentence in said)
+    assert any("for all 3 pairs together" in sentence for sentence in said)
+    study.wait_for_more(low)
+    for chosen in ([low], [low, high]):
+        sentence = study.answer(*chosen)["finding"]
+        assert sentence == finding_on(study.page(*chosen))
+        assert sentence not in said
+    assert "So far Low & <deep> has lower errors" in sentence
+
+
+def test_in_draw_order_every_pair_is_counted_and_the_verdict_stands(study: Study) -> None:
+    first = study.trained("A", [30.0, FailureKind.DIVERGED, 31.0, 30.0])
+    second = study.trained("B", [40.0, 41.0, FailureKind.CODE_ERROR, 30.0])
+    (one,) = study.answer(second, first)["in_order"]
+    assert (one["first"], one["second"]) == (first, second)
+    counts = {name: one[name] for name in ("pairs", "won", "lost", "tied", "left_out")}
+    assert counts == {"pairs": 4, "won": 1, "lost": 1, "tied": 1, "left_out": 1}
+    assert (one["verdict"], one["decided_at"], one["share"]["value"]) == ("open", None, 0.5)
+    assert one["p_value"] == 1
+
+    better, worse = study.population("C", np.full(9, 20.0)), study.population("D", np.full(9, 50.0))
+    (one,) = study.answer(worse, better)["in_order"]
+    assert (one["first"], one["verdict"], one["decided_at"], one["won"]) == (better, "a_lower", 7, 9)
+    assert one["share"]["low"] > 0.5
+    assert one["p_value"] < 0.05
+
+
+def test_the_lower_mean_may_lose_more_often(study: Study) -> None:
+    """Then the verdict is for the second."""
+    rare, steady = study.population("Rare", [*[41.0] * 11, 1.0]), study.population("Steady", [40.0] * 12)
+    (one,) = study.answer(rare, steady)["in_order"]
+    assert (one["first"], one["verdict"], one["lost"]) == (rare, "b_lower", 11)
+
+
+def test_where_the_draw_order_is_not_known_nothing_is_compared_in_it(study: Study) -> None:
+    imported = rows.an_import(study.team, study.user, [30.0, 31.0, 32.0])
+    own = study.population("Own", [40.0, 41.0, 42.0])
+    answer = study.answer(own, f"i{imported.pk}")
+    assert answer["in_order"] == []
+    assert [pair["first"] for pair in answer["pairs"]] == [f"i{imported.pk}"]
+    assert answer["finding"] == finding_on(study.page(own, f"i{imported.pk}"))
+
+
+def test_what_its_page_has_computed_is_not_computed_again(study: Study, monkeypatch: Any) -> None:
+    chosen = study.population("A", normal(0, 12)), study.population("B", normal(1, 12, 45))
+    study.page(*chosen)
+    for name in ("compare_errors", "compare_sequentially", "mean_error", "median_difference"):
+        monkeypatch.setattr(remembered, name, None)  # would fail if it were asked again
+    assert len(study.answer(*chosen)["pairs"]) == 1
+
+
+def test_the_schema_says_what_each_verdict_means(study: Study) -> None:
+    schemas = Caller(None).get("/openapi.json")[1]["components"]["schemas"]
+    said = schemas["InOrderOut"]["properties"]["verdict"]
+    assert said["$ref"] == "#/components/schemas/Verdict"
+    assert schemas["Verdict"]["enum"] == [str(verdict) for verdict in statistics.Verdict]
+    for verdict in statistics.Verdict:
+        assert f"{verdict}: " in said["description"]
+    assert set(schemas["AnalysisOut"]["properties"]) == {"error", "finding", "populations", "pairs", "in_order"}
+    for name in ("SpaceOut", "SpaceLine", "RegimeOut", "RegimeLine", "BatchOut"):
+        assert {"tags", "archived_at"} <= set(schemas[name]["properties"])
