@@ -1,4 +1,4 @@
-"""First paint of every page while a worker trains, without and with a cache; layout shift of those that change."""
+"""First paint of every page while a worker trains, without and with a cache; the live preview; layout shift."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from benchmarks.services import a_quick_regime, app_on_own_services, training_wo
 
 AIM_MS = 1000.0
 WATCHED_SECONDS = 10
+PREVIEW_AIM_MS = 500.0
+CHANGES = 20
 
 PAINT = """() => new Promise(done => {
     const painted = list => list.getEntriesByName("first-contentful-paint").map(entry => done(entry.startTime));
@@ -27,6 +29,20 @@ SHIFTS = """() => {
     const add = list => list.getEntries().forEach(entry => { window.shifts += entry.value; });
     new PerformanceObserver(add).observe({type: "layout-shift", buffered: true});
 }"""
+
+
+# From the input event of a change to the new figures of the preview.
+CHANGE = """([name, value]) => new Promise(done => {
+    const input = document.querySelector(`[name=${name}]`);
+    const started = performance.now();
+    const seen = new MutationObserver(() => {
+        seen.disconnect();
+        requestAnimationFrame(() => done(performance.now() - started));
+    });
+    seen.observe(document.documentElement, {attributeFilter: ["data-plots"]}); // set anew once all plots are drawn
+    input.value = value;
+    input.dispatchEvent(new Event("input", {bubbles: true}));
+})"""
 
 
 @dataclass(frozen=True)
@@ -124,6 +140,12 @@ def _measure(path: str, address: str, cookie: str, addresses: dict[str, str], ch
             figures = (cold.paint, warm.paint, warm.byte, warm.whole, cold.size, AIM_MS)
             print(f"  {name:34} {' '.join(f'{figure:7.0f}' for figure in figures)}{late}", flush=True)
             context.close()
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        context.add_cookies([signed_in])  # type: ignore[list-item]
+        times = sorted(_previews(context.new_page(), f"{address}/spaces/new/?preset=AnyNetX-A-small"))
+        print(f"from a change in the form of a space to its preview drawn, ms: median {times[CHANGES // 2]:.0f}, "
+              f"longest {times[-1]:.0f}, aim {PREVIEW_AIM_MS:.0f}")  # fmt: skip
+        context.close()
         print(f"layout shift within {WATCHED_SECONDS} s (aim 0)")
         context = browser.new_context(viewport={"width": 1280, "height": 900})
         context.add_cookies([signed_in])  # type: ignore[list-item]
@@ -138,6 +160,13 @@ def _open(page: Any, url: str) -> Opened:
     byte, whole, size = page.evaluate(TIMING)
     page.close()
     return Opened(byte, paint, whole, size / 1e3)
+
+
+def _previews(page: Any, url: str) -> list[float]:
+    page.goto(url)
+    page.wait_for_selector("html[data-plots=drawn]")
+    page.wait_for_load_state("networkidle")
+    return [float(page.evaluate(CHANGE, ["widths_high", str(128 + 8 * k)])) for k in range(CHANGES)]
 
 
 def _shift(page: Any, url: str) -> float:

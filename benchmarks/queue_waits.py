@@ -19,8 +19,9 @@ import numpy as np
 DESIGNS = 10_000
 PRESSES = 7
 LOGS = 200
-HOLD_SECONDS = 40.0
 CLAIMERS = 8
+# As fast as they can, and at the pace of a large fleet: 50 runs a second are a hundred slots with runs of 2 s.
+PACES = {"as fast as they can": (0.0, 40.0), "50 runs/s together": (50.0, 300.0)}  # runs/s, seconds held
 
 
 def print_waits(address: str, fill: Callable[[int], None]) -> None:
@@ -111,13 +112,17 @@ def _copy_seconds(address: str, batch_id: int) -> float:
 
 def _print_held_snapshot(address: str) -> None:
     """The claim's latency while a transaction stays open, beside which every claim and finish leaves dead rows."""
-    before = _claims_beside_work(seconds=5.0)
-    with _snapshot_held(address):
-        held = _claims_beside_work(seconds=HOLD_SECONDS)
-    for words, seconds in (("no transaction held open", before), (f"one held open for {HOLD_SECONDS:.0f} s", held)):
-        late = seconds[-len(seconds) // 4 :]
-        p50, p99 = np.percentile(late, [50, 99]) * 1000
-        print(f"claim beside {CLAIMERS - 1} at work, {words} (ms): median {p50:.2f}, p99 {p99:.2f} of {len(late):,}")
+    for pace, (rate, hold_seconds) in PACES.items():
+        before = _claims_beside_work(seconds=5.0 if not rate else 20.0, rate=rate)
+        with _snapshot_held(address):
+            held = _claims_beside_work(seconds=hold_seconds, rate=rate)
+        for words, seconds in (("no transaction held open", before), (f"one held open for {hold_seconds:.0f} s", held)):
+            late = seconds[-len(seconds) // 4 :]
+            p50, p99 = np.percentile(late, [50, 99]) * 1000
+            print(
+                f"claim of one of {CLAIMERS} at work, {pace}, {words} (ms): median {p50:.2f}, p99 {p99:.2f} "
+                f"of {len(late):,}"
+            )
 
 
 @contextmanager
@@ -132,8 +137,8 @@ def _snapshot_held(address: str) -> Iterator[None]:
     connection.close()
 
 
-def _claims_beside_work(*, seconds: float) -> list[float]:
-    """How long each claim of one claimer took while the others claim and finish as fast as they can."""
+def _claims_beside_work(*, seconds: float, rate: float) -> list[float]:
+    """How long each claim of one claimer took while all claim and finish, ``rate`` a second or (0) at full speed."""
     from django.db import connection
 
     from tests.webapp import rows
@@ -152,6 +157,8 @@ def _claims_beside_work(*, seconds: float) -> list[float]:
             if number == 0:
                 waits.append(time.perf_counter() - started)
             services.record_result(claim, rows.Result(), device_slots=1)  # type: ignore[arg-type]
+            if rate:
+                time.sleep(max(0.0, started + CLAIMERS / rate - time.perf_counter()))
         connection.close()
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(CLAIMERS)]
