@@ -16,6 +16,7 @@ from tests.browser.chromium import Visitor
 TEAM, PASSWORD = "Vision", "correct horse battery"
 OWNER, MEMBER, VIEWER = ("Olga", "olga@example.org"), ("Mika", "mika@example.org"), ("Vera", "vera@example.org")
 REGIME, SPACE, CHILD, TITLE = "Digits on CPU", "AnyNetX-A", "AnyNetX-A-narrow", "Does the suggestion hold?"
+TAG = "first study"
 INSIGHT = "The widest space: every stage has laws of its own."
 NOTES = """\
 The samples of **AnyNetX-A** suggested a restriction: *{restriction}*. The child has it, and got a fresh batch.
@@ -74,6 +75,8 @@ class Walk:
         self.member_compares()
         self.member_saves_and_freezes()
         self.member_shares()
+        self.member_tags_and_finds()
+        self.member_archives()
         self.viewer_reads_and_cannot_edit()
         self.visitor_sees_exactly_that_page()
         self.owner_revokes_the_link_and_reads_the_log()
@@ -204,6 +207,31 @@ class Walk:
         press(page, "Make a link")
         self.link = page.get_by_label("The link, which works until").input_value().removeprefix(self.member.address)
         self.picture("share", self.member, None)
+
+    def member_tags_and_finds(self) -> None:
+        page = self.member.go(self.result_path)
+        page.get_by_text("Add a tag").click()
+        fill(page, "A short word, in small letters", TAG)
+        press(page, "Add the tag")
+        self.member.settle()
+        expect(main(page).get_by_role("link", name=TAG)).to_be_visible()
+        page.keyboard.press("Control+k")
+        page.keyboard.type(TAG)
+        expect(page.locator("#finder").get_by_role("link", name=TITLE)).to_be_visible()
+        self.picture("found", self.member, None)
+
+    def member_archives(self) -> None:
+        page = self.member.go("/batches/")
+        follow(page, CHILD)
+        press(page, "Archive")
+        expect(page.get_by_role("status").first).to_contain_text("Archived")
+        page = self.member.go("/batches/")
+        expect(main(page).get_by_role("link", name=SPACE, exact=True)).to_have_count(1)
+        expect(main(page).get_by_role("link", name=CHILD, exact=True)).to_have_count(0)
+        page = self.member.go("/regimes/")
+        follow(page, REGIME)
+        expect(main(page)).to_contain_text(re.compile(rf"median of {2 * self.size}\s+runs"))
+        self.picture("cost", self.member, None)
 
     def viewer_reads_and_cannot_edit(self) -> None:
         page = self.viewer.go("/results/")
