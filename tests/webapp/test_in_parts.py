@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from django.db import connection, transaction
 from django.http import HttpRequest, StreamingHttpResponse
 from django.test import Client, RequestFactory
 from django.utils import timezone
@@ -84,6 +85,17 @@ def test_what_fails_in_the_rest_is_logged_and_told_below_the_top(
     assert record.getMessage() == "Internal Server Error: /analyses/"
     assert record.exc_info is not None
     assert "cannot be drawn" in str(record.exc_info[1])
+
+
+def test_a_database_that_fails_between_the_parts_is_told_on_the_page(addresses: tuple[Client, list[str]]) -> None:
+    client, urls = addresses
+    for url in urls[:2]:
+        parts = streamed(client, url)
+        assert b"computing the comparison" in next(parts)
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE webapp_notification RENAME TO elsewhere")
+            assert b"".join(parts) == BROKEN.encode()
+            transaction.set_rollback(True)
 
 
 def test_what_fails_in_the_top_is_not_sent_at_all(request_of_nobody: HttpRequest) -> None:

@@ -10,6 +10,7 @@ from tests.webapp import pages, rows
 from webapp import queries, services
 from webapp.models import Regime, Space, Team, User
 from webapp.pages.lineage import lineage
+from webapp.pages.previews import _size
 
 pytestmark = pytest.mark.django_db
 
@@ -93,6 +94,66 @@ def test_the_regime_is_a_choice(story: Story) -> None:
     client = pages.client_of(story.user)
     assert client.get("/spaces/?regime=999999").status_code == 404
     assert client.get("/spaces/?regime=x").status_code == 400
+
+
+def spaces_of(story: Story, url: str) -> list[str]:
+    return [line["Space"].lstrip("└ ") for line in pages.tables(story.text(url))["Lineage"]]
+
+
+def test_a_page_of_the_tree_begins_with_what_its_first_space_was_refined_from(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.views.spaces.A_PAGE", 2)
+    assert spaces_of(story, "/spaces/") == ["A", "B"]
+    first = story.text("/spaces/")
+    assert "More that was refined from A follows on the next page." in first
+    assert "1–2 of 4" in first
+    assert spaces_of(story, "/spaces/?page=2") == ["A continued", "B continued", "C", "other"]
+    second = story.text("/spaces/?page=2")
+    assert "follows on the next page" not in second
+    assert "3–4 of 4" in second
+    levels = [line["Space"].startswith("└") for line in pages.tables(second)["Lineage"]]
+    assert levels == [False, True, True, False]
+
+
+def test_another_order_and_a_filter_go_on_from_page_to_page(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webapp.views.spaces.A_PAGE", 2)
+    assert spaces_of(story, "/spaces/?sort=-name") == ["other", "C"]
+    assert 'href="?sort=-name&amp;page=2">Next' in story.text("/spaces/?sort=-name")
+    assert spaces_of(story, "/spaces/?sort=-name&page=2") == ["B", "A"]
+    assert spaces_of(story, "/spaces/?family=anynet&page=2") == ["A continued", "B continued", "C"]
+    assert "1–2 of 3" in story.text("/spaces/?family=anynet")
+    assert spaces_of(story, "/spaces/?sort=size&page=99") == spaces_of(story, "/spaces/?sort=size&page=2")
+
+
+def test_small_edfs_have_the_same_ends_on_every_page(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webapp.views.spaces.A_PAGE", 1)
+
+    def ends(page: int) -> str:
+        head = pages.tables(story.text(f"/spaces/?page={page}"))["Lineage"][0]
+        return next(name for name in head if name.startswith("EDF"))
+
+    assert ends(1) == ends(2)
+
+
+def test_a_spaces_page_shows_the_part_of_its_family_that_it_stands_in(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.views.spaces.A_PAGE", 2)
+    assert spaces_of(story, f"/spaces/{story.first.pk}/") == ["A", "B"]
+    url = f"/spaces/{story.third.pk}/"
+    assert spaces_of(story, url) == ["A continued", "B continued", "C"]
+    assert spaces_of(story, f"{url}?page=1") == ["A", "B"]
+    text = story.text(url)
+    assert "Lineage: 3 spaces" in text
+    assert 'href="?page=1#lineage">Previous' in text
+
+
+def test_only_the_sizes_of_the_page_are_counted(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webapp.views.spaces.A_PAGE", 2)
+    _size.cache_clear()
+    story.text("/spaces/")
+    assert _size.cache_info().misses == 2
 
 
 def test_without_spaces_or_regimes_there_is_no_lineage() -> None:

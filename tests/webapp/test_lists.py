@@ -23,6 +23,7 @@ LISTS = {
     "/imports/": {"name", "source", "rows", "created"},
     "/workers/": {"host", "device", "kind", "state", "speed", "memory", "seen", "started"},
     "/team/": {"name", "email", "role"},
+    "/team/log/": {"when"},
 }
 RUN_SORTS = {"sample", "state", "device", "error", "time"}
 
@@ -78,11 +79,12 @@ def test_each_column_offered_sorts_both_ways_and_says_so(client: Client, address
     "query",
     ["sort=password", "sort=created_by__password", "sort=name;drop", "sort=--name", "sort=team__id", "sort=?",
      "state=unknown", "role=admin", "family=mlp", "archived=yes", "tag=" + "x" * 31, "tag=%E2%80%AE", "page=two",
-     "page=" + "9" * 40],
+     "page=" + "9" * 40, "who=0", "about=everything", "month=2026-13"],
 )  # fmt: skip
 def test_what_a_list_does_not_offer_is_refused(client: Client, query: str) -> None:
     name = query.split("=")[0]
     having = {"state": {"/batches/", "/results/", "/workers/"}, "role": {"/team/"}, "family": {"/spaces/"}}
+    having |= {key: {"/team/log/"} for key in ("who", "about", "month")}
     filed = {"/spaces/", "/regimes/", "/batches/", "/results/", "/imports/"}
     for address in having.get(name, filed if name in {"archived", "tag"} else LISTS):
         assert client.get(f"{address}?{query}").status_code == 400, address
@@ -187,7 +189,9 @@ def test_imports_are_a_list_of_their_own(client: Client) -> None:
     assert 'href="/imports/">1 imported population</a>' in main_of(client, "/results/")
 
 
-@pytest.mark.parametrize("address", ["/regimes/", "/batches/", "/imports/", "/results/?sort=title", "/spaces/"])
+@pytest.mark.parametrize(
+    "address", ["/regimes/", "/batches/", "/imports/", "/results/?sort=title", "/spaces/", "/team/log/"]
+)
 def test_the_statements_of_a_list_do_not_grow_with_its_rows(
     client: Client, team_and_owner: tuple[Team, User], address: str, django_assert_max_num_queries: Any
 ) -> None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from pathlib import Path
 from threading import Barrier, Thread
 
 import pytest
 from django.db import connection
+from django.http import QueryDict
 from django.test import Client
 from django.utils import timezone
 
 from tests.webapp import pages, rows
-from webapp import services
+from webapp import queries, services
+from webapp.forms.lists import read_list
 from webapp.models import Event, Invitation, Membership, Role, Team, User
 from webapp.services import Refused
+from webapp.views.teams import LOG
 
 pytestmark = pytest.mark.django_db
 
@@ -217,6 +221,90 @@ def test_the_log_says_who_did_what_in_the_readers_time() -> None:
     assert "Vision to Seeing" in text
     assert "&lt;b&gt;RegNetX&lt;/b&gt;" in text
     assert "<b>RegNetX" not in text
+
+
+def an_event(team: Team, actor: User | None, verb: str, subject: str, at: str) -> None:
+    Event.objects.create(team=team, actor=actor, verb=verb, subject=subject, at=timezone.datetime.fromisoformat(at))
+
+
+@pytest.fixture
+def logged() -> tuple[Team, User]:
+    """A team whose log tells of its owner, of somebody who has left and of somebody whose account is gone."""
+    team, owner = rows.a_team()
+    Event.objects.all().delete()
+    left = services.create_user(email="ada@example.org", password="correct horse battery", name="Ada")
+    an_event(team, owner, "created space", "RegNetX", "2026-01-31T23:30:00Z")
+    an_event(team, left, "paused", "batch 7 of RegNetX", "2026-02-10T12:00:00Z")
+    an_event(team, None, "joined", "as member", "2026-04-02T12:00:00Z")
+    other, stranger = rows.a_team("Audio", "stranger@example.org")
+    an_event(other, stranger, "created space", "theirs", "2020-02-10T12:00:00Z")
+    return team, owner
+
+
+def log_of(owner: User, query: str = "") -> list[str]:
+    text = pages.client_of(owner).get(f"/team/log/?{query}").content.decode()
+    return [line["Did"] for line in pages.tables(text).get("Events", [])]
+
+
+def options(text: str, name: str) -> list[str]:
+    found = re.search(rf'<select name="{name}">(.*?)</select>', text, flags=re.DOTALL)
+    assert found is not None
+    return re.findall(r"<option[^>]*>([^<]*)</option>", found[1])
+
+
+def test_the_log_is_searched_filtered_and_turned_round(logged: tuple[Team, User]) -> None:
+    owner = logged[1]
+    assert log_of(owner) == ["joined", "paused", "created space"]
+    assert log_of(owner, "sort=when") == ["created space", "paused", "joined"]
+    assert log_of(owner, "q=regnetx") == ["paused", "created space"]
+    assert log_of(owner, "q=CREATED") == ["created space"]
+    assert log_of(owner, f"who={User.objects.get(name='Ada').pk}") == ["paused"]
+    assert log_of(owner, "who=nobody") == ["joined"]
+    assert log_of(owner, "about=people") == ["joined"]
+    assert log_of(owner, "about=batches&q=RegNetX") == ["paused"]
+    text = pages.client_of(owner).get("/team/log/?sort=when").content.decode()
+    assert "the oldest first" in text
+    assert options(text, "who") == ["any", "Ada", "Owner", "nobody known"]
+    assert options(text, "month") == ["any", "April 2026", "March 2026", "February 2026", "January 2026"]
+
+
+def test_a_month_of_the_log_is_one_of_the_readers_time(logged: tuple[Team, User]) -> None:
+    owner = logged[1]
+    assert log_of(owner, "month=2026-01") == ["created space"]
+    assert log_of(owner, "month=2026-02") == ["paused"]
+    services.update_account(user=owner, name="Owner", time_zone="Europe/Paris")
+    assert log_of(owner, "month=2026-02") == ["paused", "created space"]
+    assert pages.client_of(owner).get("/team/log/?month=2026-01").status_code == 400
+
+
+def test_a_filter_of_the_log_that_finds_nothing_offers_the_way_back(logged: tuple[Team, User]) -> None:
+    text = pages.client_of(logged[1]).get("/team/log/?sort=when&q=nothing&month=2026-03").content.decode()
+    assert "No event matches this filter." in text
+    assert 'href="?sort=when">Clear the filter</a>' in text
+
+
+def test_the_pages_of_the_log_keep_what_was_asked_for(
+    logged: tuple[Team, User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.views.teams.EVENTS_A_PAGE", 1)
+    text = pages.client_of(logged[1]).get("/team/log/?q=RegNetX").content.decode()
+    assert "1–1 of 2" in text
+    assert 'href="?q=RegNetX&amp;page=2">Next' in text
+    assert log_of(logged[1], "q=RegNetX&page=2") == ["created space"]
+
+
+def test_every_verb_of_the_log_is_of_a_kind_that_can_be_asked_for() -> None:
+    written = "".join(path.read_text() for path in Path(services.__file__).parent.glob("*.py"))
+    verbs = re.findall(r'\b(?:verb ?= ?|MAILED = )f?"([^"]+)"', written)
+    assert len(verbs) > 25
+    verbs = [re.sub(r"\{NOUNS[^}]*\}", noun, verb) for verb in verbs for noun in services.filing.NOUNS.values()]
+    words = [word for kind in queries.EVENT_KINDS.values() for word in kind]
+    assert [verb for verb in verbs if not any(word in verb for word in words)] == []
+
+
+def test_the_latest_events_are_in_an_order_that_the_index_has() -> None:
+    asked = read_list(QueryDict("sort=-when"), LOG)
+    assert "NULLS" not in str(asked.rows(queries.team_events(rows.a_team()[0])).query)
 
 
 def test_there_is_an_end_to_open_invitations(monkeypatch: pytest.MonkeyPatch) -> None:

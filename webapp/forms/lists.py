@@ -95,7 +95,10 @@ class Asked:
         by = self.listing.sorts[self.column]
         expression = F(by) if isinstance(by, str) else by
         tie = "-pk" if self.falling else "pk"
-        return rows.order_by(OrderBy(expression, descending=self.falling, nulls_last=True), tie)
+        # Only where it matters: an index serves a falling order with empty values last only if made for that.
+        always = any(column.name == by and not column.null for column in rows.model._meta.fields)
+        last = None if always else True
+        return rows.order_by(OrderBy(expression, descending=self.falling, nulls_last=last), tie)
 
     def rows(self, rows: QuerySet[Row]) -> QuerySet[Row]:
         return self.order(self.keep(rows))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from django.db.models import QuerySet
 
@@ -20,13 +21,16 @@ class Step:
     """One space of the tree under the chosen regime; ``outline`` is None while no sample of it is used."""
 
     line: SpaceLine
-    size: int
     outline: Outline | None
     summary: PopulationSummary | None
 
     @property
     def space(self) -> Space:
         return self.line.space
+
+    @cached_property
+    def size(self) -> int:
+        return exact_size(space_from_json(self.space.definition))
 
     @property
     def n(self) -> int:
@@ -45,13 +49,19 @@ class Step:
 
 @dataclass(frozen=True)
 class Lineage:
-    """Steps in the order of the tree; ``low`` and ``high`` (percent) are the ends of all their small EDFs."""
+    """Steps in the order of the tree; ``low`` and ``high`` (percent) are the ends of all their small EDFs.
+
+    Of a part of it the first ``repeated`` steps belong to an earlier part and are there again because the next was
+    refined from them; ``goes_on`` is the oldest space whose tree goes on in the next part.
+    """
 
     steps: list[Step]
     regime: Regime | None
     regimes: list[Regime]
     low: float
     high: float
+    repeated: int = 0
+    goes_on: Space | None = None
 
     @property
     def compare_query(self) -> str:
@@ -83,8 +93,30 @@ def lineage(
 
 def _step(line: SpaceLine, regime: Regime | None, outlines: dict[int, Outline]) -> Step:
     summary = next((one for one in line.populations if regime and one.regime_id == regime.pk), None)
-    size = exact_size(space_from_json(line.space.definition))
-    return Step(line, size, outlines.get(line.space.pk), summary)
+    return Step(line, outlines.get(line.space.pk), summary)
+
+
+def part(shown: Lineage, start: int, end: int) -> Lineage:
+    """Its steps from a position to before another, below whatever they were refined from."""
+    above, following = _ancestors(shown.steps, start), _ancestors(shown.steps, end)
+    return replace(
+        shown,
+        steps=[*above, *shown.steps[start:end]],
+        repeated=len(above),
+        goes_on=following[0].space if following else None,
+    )
+
+
+def _ancestors(steps: Sequence[Step], position: int) -> list[Step]:
+    """What the step at a position of a tree was refined from, the oldest first; none beyond the last step."""
+    if position >= len(steps):
+        return []
+    found, level = [], steps[position].line.level
+    for step in reversed(steps[:position]):
+        if step.line.level < level:
+            found.append(step)
+            level = step.line.level
+    return found[::-1]
 
 
 def _family(lines: Sequence[SpaceLine], of: Space) -> list[SpaceLine]:

@@ -52,7 +52,10 @@ from webapp.queries.samples import sample_columns, samples_by_id
 from webapp.queries.search import Found, search
 from webapp.queries.spaces import MethodFacts, SpaceLine, method_facts, space_lines, team_regimes, team_spaces
 from webapp.queries.teams import (
+    EVENT_KINDS,
     ROLE_ORDER,
+    event_actors,
+    event_span,
     find_invitation,
     open_invitation,
     open_invitations,
@@ -65,6 +68,7 @@ from webapp.queries.workers import Capacity, Holders, WorkerLine, capacity, data
 __all__ = [
     "BATCH_WORDS",
     "COMPLEXITIES",
+    "EVENT_KINDS",
     "ROLE_ORDER",
     "RUN_ORDERS",
     "SAMPLE_ID",
@@ -100,6 +104,8 @@ __all__ = [
     "data_set_holders",
     "drawn_designs",
     "ended_batches",
+    "event_actors",
+    "event_span",
     "failure_groups",
     "find_api_token",
     "find_invitation",

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from django.db.models import Case, IntegerField, QuerySet, Value, When
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from django.db.models import Case, IntegerField, Max, Min, QuerySet, Value, When
 
 from webapp import services
-from webapp.models import Event, Invitation, Membership, Role, Team
+from webapp.models import Event, Invitation, Membership, Role, Team, User
 
 ROLE_ORDER = Case(
     When(role=Role.OWNER, then=Value(0)), When(role=Role.MEMBER, then=Value(1)), default=Value(2),
     output_field=IntegerField(),
 )  # fmt: skip
+
+# What the events of the log are about: words of which their verbs have one.
+EVENT_KINDS: Mapping[str, Sequence[str]] = {
+    "spaces": ("space",),
+    "regimes": ("regime",),
+    "batches": ("batch", "extended", "paused", "resumed", "priority", "runs of"),
+    "result pages": ("result", "link"),
+    "imported populations": ("import",),
+    "tags": ("tag",),
+    "people": ("team", "invit", "joined", "role", "left", "removed"),
+    "API tokens": ("token",),
+    "workers": ("drained", "back to work"),
+}
 
 
 def team_members(team: Team) -> QuerySet[Membership]:
@@ -34,3 +50,16 @@ def open_invitation(invitation_id: int) -> Invitation | None:
 
 def team_events(team: Team) -> QuerySet[Event]:
     return Event.objects.filter(team=team).select_related("actor").order_by("-at", "-id")
+
+
+def event_actors(team: Team) -> list[User | None]:
+    """Who did anything in the team, also those who have left; None where somebody's account is gone."""
+    found = Event.objects.filter(team=team).values_list("actor", flat=True).distinct()
+    people = sorted(User.objects.filter(pk__in=found), key=lambda user: str(user).casefold())
+    return [*people, *([None] if found.filter(actor=None).exists() else [])]
+
+
+def event_span(team: Team) -> tuple[datetime, datetime] | None:
+    """When the first event of the team was and when the last; None without any."""
+    ends = Event.objects.filter(team=team).aggregate(first=Min("at"), last=Max("at"))
+    return (ends["first"], ends["last"]) if ends["first"] else None

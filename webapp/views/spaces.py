@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
+from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -21,7 +22,7 @@ from webapp.forms import FORMS, SpaceForm, form_of, space_initial
 from webapp.forms.lists import Choice, Listing, read_list
 from webapp.models import Family, Regime, Space
 from webapp.pages.findings import Shown
-from webapp.pages.lineage import lineage
+from webapp.pages.lineage import Lineage, lineage, part
 from webapp.pages.narrowing import restricted
 from webapp.pages.previews import SPREAD, exact_size, preview, spread_numbers
 from webapp.pages.steps import analysis_url, step_bar
@@ -29,6 +30,8 @@ from webapp.pages.whatif import WHAT_IF, WhatIfShown, what_if_numbers, what_if_s
 from webapp.services import Refused
 from webapp.space_words import describe, difference
 from webapp.views.exports import figure_file
+
+A_PAGE = 50
 
 SPACES = Listing(
     sorts={
@@ -48,14 +51,19 @@ START_PRESET = {Family.ANYNET: "AnyNetX-A-small", Family.REGNET: "RegNetX-small"
 
 @team_page
 def space_list(request: TeamRequest) -> HttpResponse:
-    """As a tree, each below what it refines; in another order asked for without it."""
+    """As a tree, each below what it refines, on every page; in another order asked for without it."""
     asked, every = read_list(request.GET, SPACES), queries.team_spaces(request.team)
     shown = lineage(request.team, asked=_asked_regime(request), spaces=asked.keep(every))
     if asked.sort:
         steps = asked.order_lines(shown.steps)
         shown = replace(shown, steps=[replace(step, line=replace(step.line, level=0)) for step in steps])
-    context = {"section": "spaces", "asked": asked, "all": every, "lineage": shown}
+    context = {"section": "spaces", "asked": asked, "all": every, **_paged(shown, asked.page)}
     return render(request, "spaces/list.html", context)
+
+
+def _paged(shown: Lineage, number: int | str) -> dict[str, Any]:
+    page = Paginator(shown.steps, A_PAGE).get_page(number)
+    return {"page": page, "lineage": part(shown, max(0, page.start_index() - 1), page.end_index())}
 
 
 def _asked_regime(request: TeamRequest) -> Regime | None:
@@ -72,6 +80,8 @@ def space_page(request: TeamRequest, space_id: int) -> HttpResponse:
     batches = list(queries.space_batches(row)[:20])
     progress = queries.batch_progress(batch.pk for batch in batches)
     facts = queries.method_facts(row)
+    family = lineage(request.team, asked=_asked_regime(request), of=row)
+    position = next((k for k, step in enumerate(family.steps) if step.space == row), 0)
     context = {
         "section": "spaces",
         "row": row,
@@ -79,7 +89,7 @@ def space_page(request: TeamRequest, space_id: int) -> HttpResponse:
         "size": exact_size(space),
         "inside": space.is_subset_of(parent) if parent else None,
         "difference": difference(space, parent) if parent else [],
-        "lineage": lineage(request.team, asked=_asked_regime(request), of=row),
+        **_paged(family, request.GET.get("page") or position // A_PAGE + 1),
         "facts": facts,
         "batches": [(batch, progress[batch.pk]) for batch in batches],
         "bar": step_bar(row, facts, current=None, may_write=request.may_write),

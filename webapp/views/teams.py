@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.contrib import messages
@@ -16,6 +21,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -32,7 +39,7 @@ from webapp.access import (
 from webapp.forms import InvitationForm, JoinForm, RoleForm, TeamForm
 from webapp.forms.lists import Choice, Listing, read_list
 from webapp.middleware import TEAM_KEY
-from webapp.models import Invitation, Membership, Role, User
+from webapp.models import Invitation, Membership, Role, Team, User
 from webapp.services import Refused
 from webapp.views.accounts import PASSWORD_BACKEND
 from webapp.views.refusals import refusals_told
@@ -49,6 +56,8 @@ PEOPLE = Listing(
     choices={"role": Choice("Role", {role.value: (role.label, Q(role=role)) for role in Role})},
     filed=False,
 )
+LOG = Listing(sorts={"when": "at"}, usual="-when", sought=("subject", "verb"), filed=False)
+NOBODY = "nobody"  # in an address; other people are there by their id
 
 
 @login_required
@@ -177,9 +186,31 @@ def leave_team(request: TeamRequest) -> HttpResponse:
 
 @owner_page
 def team_log(request: TeamRequest) -> HttpResponse:
-    """Who did what, the latest first."""
-    page = Paginator(queries.team_events(request.team), EVENTS_A_PAGE).get_page(request.GET.get("page"))
-    return render(request, "teams/log.html", {"page": page})
+    """Who did what, the latest first unless asked otherwise."""
+    asked = read_list(request.GET, replace(LOG, choices=_log_choices(request.team)))
+    page = Paginator(asked.rows(queries.team_events(request.team)), EVENTS_A_PAGE).get_page(asked.page)
+    return render(request, "teams/log.html", {"asked": asked, "page": page})
+
+
+def _log_choices(team: Team) -> dict[str, Choice]:
+    people = {
+        str(user.pk) if user else NOBODY: (str(user or "nobody known"), Q(actor=user))
+        for user in queries.event_actors(team)
+    }
+    about = {
+        kind: (kind, reduce(or_, [Q(verb__contains=word) for word in words]))
+        for kind, words in queries.EVENT_KINDS.items()
+    }
+    span = queries.event_span(team)
+    months = dict(_months(*map(timezone.localtime, span))) if span else {}
+    return {"who": Choice("Who", people), "about": Choice("About", about), "month": Choice("Month", months)}
+
+
+def _months(first: datetime, last: datetime) -> Iterator[tuple[str, tuple[str, Q]]]:
+    """The months from one time to another of the same zone, the latest first."""
+    for number in range(last.year * 12 + last.month - 1, first.year * 12 + first.month - 2, -1):
+        start, end = (datetime(n // 12, n % 12 + 1, 1, tzinfo=first.tzinfo) for n in (number, number + 1))
+        yield f"{start:%Y-%m}", (date_format(start, "F Y"), Q(at__gte=start, at__lt=end))
 
 
 @require_GET
