@@ -20,11 +20,13 @@ from tasks.processes import ROLE, SLOT
 # One thread a slot: two threads in each of two processes on two cores train 25 to 40 times slower than one.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 # glibc otherwise returns the memory of every step to the system and faults it in again; one arena, because the
-# training thread is not the main one. 32 MiB is the largest threshold that glibc accepts.
+# training thread is not the main one. 32 MiB is the largest threshold that glibc accepts. Its caches of small pieces
+# never serve torch, which asks for aligned ones, and keep neighbours from becoming large again: 5 % of a step.
 KEEP_MEMORY = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": "33554432",
     "MALLOC_TRIM_THRESHOLD_": "17179869184",
+    "GLIBC_TUNABLES": os.environ.get("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0"),
 }
 
 
