@@ -123,3 +123,11 @@ def test_a_batch_trained_on_different_devices_or_versions_says_so(batch: SampleB
     assert "Trained on: 2 kinds" in text
     assert "another processor, torch 1.13: 1 run" in text
     assert "can differ in rounding" in text
+
+
+def test_a_list_that_ends_before_the_last_slot_says_so(batch: SampleBatch, client: Client) -> None:
+    for slot in range(queries.WORKERS_SHOWN - 1):
+        rows.a_worker(slot=slot)
+    assert "Only the first" not in text_of(client)
+    rows.a_worker(slot=queries.WORKERS_SHOWN)
+    assert f"Only the first {queries.WORKERS_SHOWN} slots are listed" in text_of(client)

@@ -63,7 +63,16 @@ from webapp.queries.teams import (
     team_members,
 )
 from webapp.queries.workers import BADGES as WORKER_WORDS
-from webapp.queries.workers import Capacity, Holders, WorkerLine, capacity, data_set_holders, slots_on, worker_lines
+from webapp.queries.workers import (
+    WORKERS_SHOWN,
+    Capacity,
+    Holders,
+    WorkerLine,
+    capacity,
+    data_set_holders,
+    slots_on,
+    worker_lines,
+)
 
 __all__ = [
     "BATCH_WORDS",
@@ -73,6 +82,7 @@ __all__ = [
     "RUN_ORDERS",
     "SAMPLE_ID",
     "SPACE_NAME",
+    "WORKERS_SHOWN",
     "WORKER_WORDS",
     "BatchContents",
     "BatchProgress",

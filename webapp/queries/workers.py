@@ -11,7 +11,7 @@ from django.db import connection
 
 from webapp.models import Team
 
-SHOWN = 200
+WORKERS_SHOWN = 200
 LATEST_EPOCHS = 10
 BADGES = {
     "ended": "cancelled",
@@ -105,7 +105,7 @@ LIMIT %(limit)s
 """
 
 
-def worker_lines(team: Team, *, limit: int = SHOWN) -> list[WorkerLine]:
+def worker_lines(team: Team, *, limit: int = WORKERS_SHOWN) -> list[WorkerLine]:
     """The living and the silent of the last week, and those that ended in the last day, living ones first."""
     with connection.cursor() as cursor:
         values = {"team": team.pk, "silent": settings.LEASE_SECONDS, "limit": limit, "epochs": LATEST_EPOCHS}

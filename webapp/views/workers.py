@@ -47,6 +47,7 @@ def worker_list(request: TeamRequest) -> HttpResponse:
         "section": "workers",
         "asked": asked,
         "any": bool(lines),
+        "cut": len(lines) if len(lines) == queries.WORKERS_SHOWN else 0,
         "workers": asked.order_lines(asked.keep_lines(lines)),
         "capacity": queries.capacity(),
     }
