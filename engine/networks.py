@@ -105,6 +105,23 @@ class Block(nn.Module):
         return result_NCHW
 
 
+class BatchNorm(nn.BatchNorm2d):
+    """torch's own without its count of minibatches, which only a momentum of None needs: 2 % of a small network."""
+
+    def forward(self, features_NCHW: Tensor) -> Tensor:
+        return torch.batch_norm(
+            features_NCHW,
+            self.weight,
+            self.bias,
+            self.running_mean,
+            self.running_var,
+            self.training,
+            self.momentum,  # type: ignore[arg-type]
+            self.eps,
+            torch.backends.cudnn.enabled,
+        )
+
+
 class SqueezeExcite(nn.Module):
     """Scales each channel by a number in 0..1 computed from the averages of all channels."""
 
@@ -176,5 +193,5 @@ def _conv_norm(width_in: int, width: int, kernel: int, stride: int = 1, groups: 
     padding = (kernel - 1) // 2
     return [
         nn.Conv2d(width_in, width, kernel, stride=stride, padding=padding, groups=groups, bias=False),
-        nn.BatchNorm2d(width),
+        BatchNorm(width),
     ]
