@@ -26,7 +26,7 @@ KEEP_MEMORY = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": "33554432",
     "MALLOC_TRIM_THRESHOLD_": "17179869184",
-    "GLIBC_TUNABLES": os.environ.get("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0"),
+    "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0",
 }
 
 
@@ -38,9 +38,10 @@ def find_tcmalloc() -> str | None:
 def allocator() -> dict[str, str]:
     """Keeps memory between steps: tcmalloc where it is installed and nobody chose another, else glibc told to."""
     library = find_tcmalloc()
+    kept = KEEP_MEMORY | {name: os.environ[name] for name in ("GLIBC_TUNABLES",) if name in os.environ}
     if sys.platform != "linux" or library is None or "LD_PRELOAD" in os.environ:
-        return KEEP_MEMORY
-    return {**KEEP_MEMORY, "LD_PRELOAD": library, "TCMALLOC_RELEASE_RATE": "0"}
+        return kept
+    return {**kept, "LD_PRELOAD": library, "TCMALLOC_RELEASE_RATE": "0"}
 
 
 @dataclass(frozen=True)

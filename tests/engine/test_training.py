@@ -157,12 +157,19 @@ def test_the_state_of_the_global_random_numbers_has_no_influence(data: ResidentD
 
 
 @pytest.mark.parametrize("interrupted_at", [0, 1, 4, 5, 6, 9, 10, 14])
-@pytest.mark.parametrize("augmentation", ["crop_flip", "resized_crop_flip"])
+@pytest.mark.parametrize(
+    ("augmentation", "momentum"), [("crop_flip", 0.9), ("resized_crop_flip", 0.9), ("crop_flip", 0.0)]
+)
 def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(
-    data: ResidentData, store: CheckpointStore, tmp_path: Path, interrupted_at: int, augmentation: str
+    data: ResidentData,
+    store: CheckpointStore,
+    tmp_path: Path,
+    interrupted_at: int,
+    augmentation: str,
+    momentum: float,
 ) -> None:
     """Invariants 12 and 13: at most one epoch is lost, and nothing else changes."""
-    recipe = dataclasses.replace(RECIPE, augmentation=augmentation, nesterov=True)
+    recipe = dataclasses.replace(RECIPE, augmentation=augmentation, momentum=momentum, nesterov=momentum > 0)
     whole = CheckpointStore(tmp_path / "whole", "run-1")
     expected = train(data, recipe=recipe, checkpoints=whole)
     with pytest.raises(TrainingInterrupted):

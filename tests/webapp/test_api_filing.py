@@ -65,7 +65,7 @@ def test_the_log_says_which_tags_came_and_went(script: Caller, batch: SampleBatc
     for _ in range(2):  # setting the same again changes nothing
         script.put(path, {"tags": ["new", "kept"]})
         assert list(Event.objects.order_by("id").values_list("verb", "subject", "actor")) == [
-            ("took a tag off", f"{batch.space}: old", batch.created_by_id),
+            ("took a tag off space", f"{batch.space}: old", batch.created_by_id),
             ("tagged space", f"{batch.space} as new", batch.created_by_id),
         ]
 

@@ -66,6 +66,11 @@ def test_each_part_of_a_compressed_page_can_be_read_when_it_comes(addresses: tup
         assert unpacker.eof
 
 
+def test_the_length_of_a_compressed_page_does_not_tell_what_is_in_it(request_of_nobody: HttpRequest) -> None:
+    lengths = {len(b"".join(sent_in_parts(request_of_nobody, iter(["top", "rest"])))) for _ in range(30)}  # type: ignore[arg-type]
+    assert len(lengths) > 5
+
+
 def test_a_wrong_address_has_its_usual_answer(addresses: tuple[Client, list[str]]) -> None:
     client, urls = addresses
     assert client.get(f"{urls[0]}&min_nothing=1").status_code == 400

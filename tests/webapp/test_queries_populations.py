@@ -160,7 +160,21 @@ def test_what_became_of_samples_stands_in_draw_order_with_failures_in_their_plac
     assert trained_of(batch).population.errors.tolist() == [30.0, 32.0, 31.0]
 
 
-def test_the_draw_order_ends_with_the_first_batch_that_goes_on_so_that_it_only_grows_at_its_end() -> None:
+def test_an_older_batch_that_is_extended_goes_on_at_the_end_of_the_draw_order() -> None:
+    first = rows.a_study(size=2)
+    pages.finish(first, [30.0, 31.0])
+    second = rows.a_batch(first.space, first.regime, first.created_by, size=1, seed=1)
+    pages.finish(second, [20.0])
+    services.extend_batch(batch=first, size=4, actor=first.created_by)
+    assert in_order_of(first) == [30.0, 31.0, 20.0]
+    rows.draw_requested()
+    assert in_order_of(first) == [30.0, 31.0, 20.0]
+    pages.finish(first, [40.0])
+    assert in_order_of(first) == [30.0, 31.0, 20.0, 40.0]
+    assert trained_of(first).population.errors.tolist() == [30.0, 31.0, 40.0, 20.0]
+
+
+def test_the_draw_order_ends_with_the_first_sample_to_come_so_that_it_only_grows_at_its_end() -> None:
     first = rows.a_study(size=3)
     pages.finish(first, [30.0])
     second = rows.a_batch(first.space, first.regime, first.created_by, size=2, seed=1)

@@ -184,7 +184,7 @@ def test_lists_and_pages_take_a_bounded_number_of_statements(
         assert client.get(f"/spaces/{Space.objects.get(name='A').pk}/").status_code == 200
 
 
-def test_a_space_with_more_batches_than_its_page_shows_leads_to_all_of_them(
+def test_a_space_with_more_batches_than_its_page_shows_leads_to_the_others(
     client: Client, team_and_owner: tuple[Team, User]
 ) -> None:
     space, regime = rows.a_space(*team_and_owner, name="R & S"), rows.a_regime(*team_and_owner)
@@ -192,5 +192,5 @@ def test_a_space_with_more_batches_than_its_page_shows_leads_to_all_of_them(
         rows.a_batch(space, regime, team_and_owner[1], size=1, seed=seed, drawn=False)
     text = client.get(f"/spaces/{space.pk}/").content.decode()
     assert "Batches: 20, the newest" in text
-    assert 'href="/batches/?q=R%20%26%20S">All of them in the queue</a>' in text
+    assert 'href="/batches/?q=R%20%26%20S">Search the queue for the others</a>' in text
     assert client.get("/batches/?q=R%20%26%20S").content.decode().count("R &amp; S</a>") >= 21

@@ -126,8 +126,9 @@ def test_a_batch_trained_on_different_devices_or_versions_says_so(batch: SampleB
 
 
 def test_a_list_that_ends_before_the_last_slot_says_so(batch: SampleBatch, client: Client) -> None:
-    for slot in range(queries.WORKERS_SHOWN - 1):
+    for slot in range(queries.WORKERS_SHOWN):
         rows.a_worker(slot=slot)
     assert "Only the first" not in text_of(client)
     rows.a_worker(slot=queries.WORKERS_SHOWN)
     assert f"Only the first {queries.WORKERS_SHOWN} slots are listed" in text_of(client)
+    assert "Only the first" in text_of(client, "/workers/?q=nowhere")

@@ -16,7 +16,7 @@ from webapp.api.tokens import READER
 from webapp.forms.analyses import Selection, read_selection
 from webapp.pages.analyses import Pair, compare_pairs, finding
 from webapp.pages.findings import Shown
-from webapp.pages.in_order import InOrder, InOrderShown, compare_all_in_order
+from webapp.pages.in_order import InOrder, compare_all_in_order
 from webapp.plots import FloatArray
 
 router = Router(tags=["populations and analyses"])
@@ -81,7 +81,7 @@ def get_analysis(request: TeamRequest, chosen: Query[AnalysisQuery]) -> dict[str
     pairs, in_order = compare_pairs(used), compare_all_in_order(used)
     return {
         "error": selection.error,
-        "finding": finding(used, pairs, InOrderShown(in_order, "")) if used else None,
+        "finding": finding(used, pairs, in_order) if used else None,
         "populations": [_finding(one) for one in shown],
         "pairs": [_pair(pair) for pair in pairs],
         "in_order": [_in_order(one) for one in in_order],

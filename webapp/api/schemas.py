@@ -282,7 +282,8 @@ class InOrderOut(Schema):
         description=(
             "a_lower: first has the lower error more often; b_lower: second has; alike: neither has it in more than "
             "60 % of the pairs; open: more samples may decide it; budget_used: not decided by the first "
-            f"{MOST_PAIRS:,} pairs, and more are not looked at. More samples can't undo the first three."
+            f"{MOST_PAIRS:,} pairs, and more are not looked at. More samples can't undo the first three, only a failed "
+            "run that is queued again may."
         )
     )
     pairs: int = Field(description="pairs looked at: won, lost, tied and left out together")
@@ -291,7 +292,8 @@ class InOrderOut(Schema):
     tied: int
     left_out: int = Field(description="pairs in which a run failed in another way than by diverging")
     share: Interval = Field(
-        description="of the pairs that are not tied, those in which first has the lower error, 0 to 1"
+        description="of the pairs that are not tied, those in which first has the lower error, 0 to 1: "
+        "(won + 1/2) / (won + lost + 1)"
     )
     p_value: float = Field(description="always valid, and corrected for all comparisons of this answer (Bonferroni)")
     decided_at: int | None = Field(description="number of the pair that decided it, from 1; null where none has")
@@ -304,7 +306,12 @@ class AnalysisQuery(Schema):
 
 class AnalysisOut(Schema):
     error: Literal["final", "best"]
-    finding: str | None = Field(description="the sentence of its page; null where no sample is used yet")
+    finding: str | None = Field(
+        description=(
+            "the sentence of its page without filters: while runs are to come it holds at every look, then for numbers "
+            "of samples fixed beforehand; null where no sample is used yet"
+        )
+    )
     populations: list[Finding]
     pairs: list[PairOut] = Field(description="every two that have a sample")
     in_order: list[InOrderOut] = Field(

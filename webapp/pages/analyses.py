@@ -21,7 +21,7 @@ from webapp.models import Sample
 from webapp.pages.figures import Figure, Table, text_columns
 from webapp.pages.findings import Kept, Pictures, Shown, quarter_table
 from webapp.pages.fronts import drawn_front, front_of, front_sentence
-from webapp.pages.in_order import InOrderShown, finding_so_far
+from webapp.pages.in_order import InOrder, finding_so_far
 from webapp.pages.linear_fits import COLUMN as FIT_COLUMN
 from webapp.pages.linear_fits import fit_figure, fits
 from webapp.pages.narrowing import restriction
@@ -117,7 +117,7 @@ def population_lines(populations: Sequence[Shown]) -> list[PopulationLine]:
     return [PopulationLine(shown, shown.mean, shown.median) for shown in populations]
 
 
-def finding(populations: Sequence[Shown], pairs: Sequence[Pair], in_order: InOrderShown) -> str:
+def finding(populations: Sequence[Shown], pairs: Sequence[Pair], in_order: Sequence[InOrder]) -> str:
     """The sentence that answers what the person came for; the others of the page say whether to trust it.
 
     While runs are to come it rests on what may be looked at again and again.
@@ -126,8 +126,8 @@ def finding(populations: Sequence[Shown], pairs: Sequence[Pair], in_order: InOrd
         return _finding_of_one(populations[0])
     pair, so_far = pairs[0], " so far" if any(shown.trained.pending for shown in populations) else ""
     test = pair.comparison
-    if so_far and in_order.comparisons:
-        return finding_so_far(in_order.comparisons[0])
+    if so_far and in_order:
+        return finding_so_far(in_order[0])
     numbers = (
         f"difference {signed(test.mean_difference)} ({pair.level}: {signed(pair.interval[0])}, "
         f"{signed(pair.interval[1])}), KS{NBSP}D{NBSP}={NBSP}{fixed(test.ks_distance, 2)} "

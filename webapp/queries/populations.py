@@ -37,9 +37,9 @@ class TrainedPopulation:
     cancelled : int
         Samples that will not be trained because somebody cancelled them.
     in_order : ndarray or None
-        What became of the samples in draw order, to the end of the prefix of the first batch with runs to come, so
-        that it only ever grows at its end: errors (percent), inf for a diverged one, nan for another failure. None
-        where no draw order is known.
+        What became of the samples in the order in which they were drawn, whatever their batch, to the first that is
+        to come, so that it only ever grows at its end: errors (percent), inf for a diverged one, nan for another
+        failure. None where no draw order is known.
     """
 
     population: Population
@@ -75,21 +75,21 @@ SELECT
 """
 
 # A row a sample that has an error, or ended without one inside the prefix of its batch: whether it lies inside, whether
-# no earlier batch has runs to come, and what it has.
+# all samples drawn before it (their ids say so, also where a batch was extended after a later one) have ended, and what
+# it has.
 COLUMNS = """
 WITH frontier AS (
     SELECT batch.id,
         (SELECT min(run.position) FROM webapp_run run
          WHERE run.batch_id = batch.id AND run.state IN ('queued', 'running', 'cancelled')) AS position,
-        batch.state IN ('requested', 'drawing') OR EXISTS (
-            SELECT FROM webapp_run run WHERE run.batch_id = batch.id AND run.state IN ('queued', 'running')
-        ) AS goes_on
+        (SELECT min(run.sample_id) FROM webapp_run run
+         WHERE run.batch_id = batch.id AND run.state IN ('queued', 'running')) AS first_to_come
     FROM webapp_samplebatch batch
     WHERE batch.space_id = %(space)s AND batch.regime_id = %(regime)s
         AND (%(batch)s::bigint IS NULL OR batch.id = %(batch)s)
 )
 SELECT (sample.position < coalesce(frontier.position, 2147483647))::int::float8,
-    (sample.batch_id <= coalesce((SELECT min(id) FROM frontier WHERE goes_on), sample.batch_id))::int::float8,
+    (sample.id < coalesce((SELECT min(first_to_come) FROM frontier), 9223372036854775807))::int::float8,
     sample.id::float8,
     coalesce(sample.{error}, CASE WHEN EXISTS (
         SELECT FROM webapp_run run WHERE run.sample_id = sample.id AND run.failure_kind = 'diverged'
@@ -132,7 +132,8 @@ def load_trained(
     columns = {name: table[used, k] for k, name in enumerate(names, start=2)}
     ordered = {name: columns[name] for name in [*paths, *COMPLEXITIES, "error", SAMPLE_ID]}
     population = Population.from_columns(ordered, failed=failed, pending=pending + undrawn)
-    in_order = errors[in_prefix & (table[:, 1] == 1)]
+    before = in_prefix & (table[:, 1] == 1)
+    in_order = errors[before][np.argsort(table[before, 2])]
     return TrainedPopulation(population, ahead=errors[~in_prefix], cancelled=cancelled, in_order=in_order)
 
 

@@ -81,7 +81,7 @@ def remove_tag(*, row: Filed, tag: str, actor: User) -> bool:
     if tag not in locked.tags:
         return False
     _set_tags(locked, [one for one in locked.tags if one != tag])
-    record_event(team=team_of(row), actor=actor, verb="took a tag off", subject=f"{row}: {tag}")
+    record_event(team=team_of(row), actor=actor, verb=f"took a tag off {NOUNS[type(row)]}", subject=f"{row}: {tag}")
     return True
 
 

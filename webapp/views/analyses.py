@@ -64,7 +64,6 @@ class Analysis:
     early: dict[str, Any]
     rest: Callable[[], dict[str, Any]] | None = None
 
-    @property
     def whole(self) -> dict[str, Any]:
         return self.early | (self.rest() if self.rest else {})
 
@@ -187,7 +186,7 @@ def _comparison(selection: Selection, used: list[Shown], *, csv: str) -> dict[st
     regimes = list({shown.regime.pk: shown.regime for shown in used if shown.regime}.values())
     in_order = in_order_shown(used)
     return {
-        "finding": analyses.finding(used, pairs, in_order),
+        "finding": analyses.finding(used, pairs, in_order.comparisons),
         "in_order": in_order,
         "pairs": pairs,
         "pair_table": analyses.pair_table(pairs),

@@ -29,7 +29,7 @@ PICTURES = {"svg": "image/svg+xml", "png": "image/png"}
 
 @team_page
 def analysis_figure(request: TeamRequest, element: str, kind: Literal["svg", "png"]) -> HttpResponse:
-    return figure_file(read_analysis(request).whole.get("figures", ()), element, kind)
+    return figure_file(read_analysis(request).whole().get("figures", ()), element, kind)
 
 
 @team_page
@@ -61,7 +61,7 @@ def figure_file(figures: Sequence[Figure], element: str, kind: Literal["svg", "p
 
 @team_page
 def analysis_table(request: TeamRequest, element: str) -> HttpResponseBase:
-    return table_file(read_analysis(request).whole, element)
+    return table_file(read_analysis(request).whole(), element)
 
 
 def table_file(context: dict[str, Any], element: str) -> HttpResponseBase:
@@ -119,7 +119,7 @@ def _best(context: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
 def analysis_report(request: TeamRequest) -> HttpResponse:
     """The whole analysis as one HTML file: styles, scripts and data inside, nothing fetched from anywhere."""
     address = request.build_absolute_uri(f"{reverse('analyses')}?{request.GET.urlencode()}")
-    page = report_page(request, "analyses/report.html", read_analysis(request).whole, address=address)
+    page = report_page(request, "analyses/report.html", read_analysis(request).whole(), address=address)
     return file_response("analysis.html", reports.offline(page, address=address), "text/html")
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-import zlib
+import secrets
 from collections.abc import Callable, Iterable, Iterator
+from gzip import GzipFile
 from typing import Any
 
 from django.http import HttpRequest, StreamingHttpResponse
@@ -13,10 +14,12 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.utils.safestring import mark_safe
+from django.utils.text import StreamingBuffer
 
 log = logging.getLogger("django.request")
 
 CUT = mark_safe("<!-- the rest -->")
+LONGEST_NAME = 100
 BROKEN = """
 <div class="message failed" role="alert"><p>The rest of this page could not be made. Nothing was changed; load the page
 again, and tell whoever runs Netspace if that does not help: the reason is in the log of the web app.</p></div>
@@ -65,7 +68,12 @@ def sent_in_parts(request: HttpRequest, parts: Iterator[str]) -> StreamingHttpRe
 
 
 def _compressed(parts: Iterable[bytes]) -> Iterator[bytes]:
-    packer = zlib.compressobj(level=6, wbits=31)
-    for part in parts:
-        yield packer.compress(part) + packer.flush(zlib.Z_SYNC_FLUSH)
-    yield packer.flush()
+    """As Django does it, with a name of random length, so that a page's length doesn't tell what is in it (BREACH)."""
+    buffer = StreamingBuffer()
+    name = "x" * secrets.randbelow(LONGEST_NAME)
+    with GzipFile(filename=name, mode="wb", compresslevel=6, fileobj=buffer, mtime=0) as packer:
+        for part in parts:
+            packer.write(part)
+            packer.flush()
+            yield buffer.read()
+    yield buffer.read()

@@ -52,11 +52,11 @@ def _for_link(file: FileOfPage[P]) -> FileView:
 def _figure(
     seen: TeamRequest, page: ResultPage, address: str, /, element: str, kind: Literal["svg", "png"]
 ) -> HttpResponseBase:
-    return figure_file(saved_analysis(seen, page, address=address).whole.get("figures", ()), element, kind)
+    return figure_file(saved_analysis(seen, page, address=address).whole().get("figures", ()), element, kind)
 
 
 def _table(seen: TeamRequest, page: ResultPage, address: str, /, element: str) -> HttpResponseBase:
-    return table_file(saved_analysis(seen, page, address=address).whole, element)
+    return table_file(saved_analysis(seen, page, address=address).whole(), element)
 
 
 def _edf_csv(seen: TeamRequest, page: ResultPage, address: str, /) -> HttpResponseBase:
@@ -74,7 +74,7 @@ def _population(seen: TeamRequest, page: ResultPage, address: str, /, pair: str,
 def _report(seen: TeamRequest, page: ResultPage, address: str, /) -> HttpResponseBase:
     """The whole page as one HTML file with its notes. One from a link leads nowhere, and doesn't name the link."""
     absolute, by_link = seen.build_absolute_uri(address), not seen.user.is_authenticated
-    context = saved_analysis(seen, page, address=address).whole
+    context = saved_analysis(seen, page, address=address).whole()
     html = report_page(seen, "results/report.html", context, address="" if by_link else absolute)
     content = reports.offline("".join(without_links([html])) if by_link else html, address=absolute)
     return file_response(f"{slugify(page.title) or 'result'}.html", content, "text/html")

@@ -42,13 +42,14 @@ WORKERS = Listing(
 
 @team_page
 def worker_list(request: TeamRequest) -> HttpResponse:
-    asked, lines = read_list(request.GET, WORKERS), queries.worker_lines(request.team)
+    asked, most = read_list(request.GET, WORKERS), queries.WORKERS_SHOWN
+    lines = queries.worker_lines(request.team, limit=most + 1)
     context = {
         "section": "workers",
         "asked": asked,
         "any": bool(lines),
-        "cut": len(lines) if len(lines) == queries.WORKERS_SHOWN else 0,
-        "workers": asked.order_lines(asked.keep_lines(lines)),
+        "cut": most if len(lines) > most else 0,
+        "workers": asked.order_lines(asked.keep_lines(lines[:most])),
         "capacity": queries.capacity(),
     }
     return render(request, "workers/list.html", context)
