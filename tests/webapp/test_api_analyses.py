@@ -40,14 +40,14 @@ class Study:
         space, _ = pages.trained(self.team, self.user, self.regime, name=name, preset="RegNetX-small", errors=errors)
         return f"{space.pk}-{self.regime.pk}"
 
-    def answer(self, *populations: str) -> dict[str, Any]:
-        status, answer = self.script.get(f"/analyses?p={'&p='.join(populations)}")
+    def answer(self, *populations: str, more: str = "") -> dict[str, Any]:
+        status, answer = self.script.get(f"/analyses?p={'&p='.join(populations)}{more}")
         assert status == 200, answer
         found: dict[str, Any] = answer
         return found
 
-    def page(self, *populations: str) -> str:
-        response = self.client.get(f"/analyses/?p={'&p='.join(populations)}")
+    def page(self, *populations: str, more: str = "") -> str:
+        response = self.client.get(f"/analyses/?p={'&p='.join(populations)}{more}")
         assert response.status_code == 200
         return response.getvalue().decode()
 
@@ -140,6 +140,17 @@ def test_the_sentence_is_that_of_the_page(study: Study) -> None:
         assert sentence == finding_on(study.page(*chosen))
         assert sentence not in said
     assert "So far Low & <deep> has lower errors" in sentence
+
+
+def test_filters_count_as_on_the_page(study: Study) -> None:
+    chosen = study.population("A", normal(0, 30, 30)), study.population("B", normal(1, 30))
+    plain, filtered = study.answer(*chosen), study.answer(*chosen, more="&max_depth=8")
+    assert 0 < filtered["populations"][0]["n"] < plain["populations"][0]["n"]
+    assert filtered["finding"] == finding_on(study.page(*chosen, more="&max_depth=8")) != plain["finding"]
+    assert filtered["in_order"] == []
+    status, refused = study.script.get(f"/analyses?p={chosen[0]}&min_nothing=1")
+    assert status == 400
+    assert "nothing" in refused["error"]
 
 
 def test_in_draw_order_every_pair_is_counted_and_the_verdict_stands(study: Study) -> None:

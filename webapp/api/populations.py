@@ -13,8 +13,8 @@ from webapp import queries
 from webapp.access import TeamRequest, regime_of, space_of
 from webapp.api.schemas import AnalysisOut, AnalysisQuery, PopulationOut, PopulationQuery, Populations, or_problem
 from webapp.api.tokens import READER
-from webapp.forms.analyses import Selection, read_selection
-from webapp.pages.analyses import Pair, compare_pairs, finding
+from webapp.forms.analyses import read_selection
+from webapp.pages.analyses import Pair, compare_pairs, finding, shown_populations
 from webapp.pages.findings import Shown
 from webapp.pages.in_order import InOrder, compare_all_in_order
 from webapp.plots import FloatArray
@@ -73,10 +73,10 @@ def _values(column: FloatArray) -> list[float]:
 def get_analysis(request: TeamRequest, chosen: Query[AnalysisQuery]) -> dict[str, Any]:
     """What an analysis finds, in a sentence and in numbers. The address is that of its page: ?p=1-2&p=3-2&error=final.
 
-    Filters of the page do not count here: all samples are used.
+    The page's filters count too: ?max_depth=20 or ?min_flops=1.5 (millions).
     """
     selection = read_selection(request.GET, request.team)
-    shown = _populations(selection)
+    shown = shown_populations(selection)
     used = [one for one in shown if one.n]
     pairs, in_order = compare_pairs(used), compare_all_in_order(used)
     return {
@@ -86,23 +86,6 @@ def get_analysis(request: TeamRequest, chosen: Query[AnalysisQuery]) -> dict[str
         "pairs": [_pair(pair) for pair in pairs],
         "in_order": [_in_order(one) for one in in_order],
     }
-
-
-def _populations(selection: Selection) -> list[Shown]:
-    error, several = selection.error, len({regime.pk for _, regime in selection.pairs}) > 1
-    trained = [
-        Shown(
-            space,
-            regime,
-            queries.load_trained(space=space, regime=regime, error=error),
-            f"{space.name}, {regime.name}" if several else space.name,
-        )
-        for space, regime in selection.pairs
-    ]
-    return trained + [
-        Shown(None, None, queries.load_imported(imported, error=error), imported.name, imported)
-        for imported in selection.imported
-    ]
 
 
 def _finding(shown: Shown) -> dict[str, Any]:

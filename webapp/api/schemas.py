@@ -308,7 +308,7 @@ class AnalysisOut(Schema):
     error: Literal["final", "best"]
     finding: str | None = Field(
         description=(
-            "the sentence of its page without filters: while runs are to come it holds at every look, then for numbers "
+            "the sentence of its page: while runs are to come it holds at every look, then for numbers "
             "of samples fixed beforehand; null where no sample is used yet"
         )
     )

@@ -16,7 +16,8 @@ from engine.statistics import empirical_bootstrap, holm
 from engine.statistics.bootstrap import Estimate
 from engine.statistics.comparisons import Comparison
 from webapp import plots
-from webapp.forms.filters import in_counts
+from webapp.forms.analyses import Selection
+from webapp.forms.filters import check_columns, in_counts
 from webapp.models import Sample
 from webapp.pages.figures import Figure, Table, text_columns
 from webapp.pages.findings import Kept, Pictures, Shown, quarter_table
@@ -27,7 +28,7 @@ from webapp.pages.linear_fits import fit_figure, fits
 from webapp.pages.narrowing import restriction
 from webapp.pages.remembered import compared, medians_compared
 from webapp.pages.samples import per_block
-from webapp.queries import COMPLEXITIES, SAMPLE_ID, load_designs
+from webapp.queries import COMPLEXITIES, SAMPLE_ID, load_designs, load_imported, load_trained
 from webapp.wording import (
     NBSP,
     between,
@@ -191,6 +192,26 @@ def filtered(shown: Shown, ranges: Mapping[str, Range]) -> Shown:
     population = shown.trained.population.filter(own)
     asked = {column: ends for column, ends in ranges.items() if column in own}
     return replace(shown, trained=replace(shown.trained, population=population), total=shown.n, ranges=asked)
+
+
+def shown_populations(selection: Selection) -> list[Shown]:
+    """The populations of an address inside its ranges, the regime in their names where there are several."""
+    several = len({regime.pk for _, regime in selection.pairs}) > 1
+    whole = [
+        Shown(
+            space,
+            regime,
+            load_trained(space=space, regime=regime, error=selection.error),
+            name=f"{space.name}, {regime.name}" if several else space.name,
+            error=selection.error,
+        )
+        for space, regime in selection.pairs
+    ] + [
+        Shown(None, None, load_imported(imported, error=selection.error), imported.name, imported, selection.error)
+        for imported in selection.imported
+    ]
+    check_columns(selection.ranges, [name for shown in whole for name in filter_columns(shown)])
+    return [filtered(shown, selection.ranges) for shown in whole]
 
 
 def drawn_rows(population: Population) -> npt.NDArray[np.int_]:

@@ -16,7 +16,7 @@ from webapp import queries
 from webapp.access import TeamRequest, regime_of, space_of, team_page
 from webapp.files.exports import csv_response, table_response
 from webapp.forms.analyses import Selection, read_selection
-from webapp.forms.filters import ENDS, check_columns, range_fields
+from webapp.forms.filters import ENDS, range_fields
 from webapp.models import Space
 from webapp.pages import analyses
 from webapp.pages.drivers import by_importance, driver_sentence, driver_table, drivers
@@ -105,7 +105,7 @@ def read_analysis(request: TeamRequest, frozen: list[Shown] | None = None, *, sa
             if not imported.archived_at or imported.pk in chosen_imported
         ],
     }
-    populations = shown_populations(selection) if frozen is None else frozen
+    populations = analyses.shown_populations(selection) if frozen is None else frozen
     used = [shown for shown in populations if shown.n]
     context |= {
         "populations": populations,
@@ -266,31 +266,10 @@ def _reach(used: list[Shown]) -> dict[str, Any]:
     }
 
 
-def shown_populations(selection: Selection) -> list[Shown]:
-    several = len({regime.pk for _, regime in selection.pairs}) > 1
-    whole = [
-        Shown(
-            space,
-            regime,
-            queries.load_trained(space=space, regime=regime, error=selection.error),
-            name=f"{space.name}, {regime.name}" if several else space.name,
-            error=selection.error,
-        )
-        for space, regime in selection.pairs
-    ] + [
-        Shown(
-            None, None, queries.load_imported(imported, error=selection.error), imported.name, imported, selection.error
-        )
-        for imported in selection.imported
-    ]
-    check_columns(selection.ranges, [name for shown in whole for name in analyses.filter_columns(shown)])
-    return [analyses.filtered(shown, selection.ranges) for shown in whole]
-
-
 @team_page
 def edf_csv(request: TeamRequest) -> HttpResponseBase:
     """The steps of every EDF of an analysis: one row an error."""
-    return edf_steps(shown_populations(read_selection(request.GET, request.team)))
+    return edf_steps(analyses.shown_populations(read_selection(request.GET, request.team)))
 
 
 def edf_steps(populations: list[Shown]) -> HttpResponseBase:
@@ -308,7 +287,7 @@ def population_file(request: TeamRequest, space_id: int, regime_id: int, kind: s
     """Every used sample of a population inside the ranges of the address: parameters as drawn, complexity, error."""
     chosen = read_selection(request.GET, request.team)
     pair = (space_of(request.team, space_id), regime_of(request.team, regime_id))
-    shown = shown_populations(replace(chosen, pairs=[pair], imported=[]))[0]
+    shown = analyses.shown_populations(replace(chosen, pairs=[pair], imported=[]))[0]
     return population_response(kind, shown)
 
 

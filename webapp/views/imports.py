@@ -27,8 +27,9 @@ from webapp.forms.analyses import read_selection
 from webapp.forms.imports import ChoicesForm, UploadForm
 from webapp.forms.lists import Listing, read_list
 from webapp.models import ColumnKind
+from webapp.pages.analyses import shown_populations
 from webapp.services import Refused
-from webapp.views.analyses import FILTER_COLUMN, shown_populations
+from webapp.views.analyses import FILTER_COLUMN
 from webapp.wording import compact, counted
 
 ROWS_SHOWN = 50

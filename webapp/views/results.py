@@ -37,7 +37,7 @@ from webapp.pages.snapshots import pack, unpack
 from webapp.pages.unlinked import without_links
 from webapp.plots import Curve
 from webapp.services import Refused
-from webapp.views.analyses import Analysis, read_analysis, shown_populations
+from webapp.views.analyses import Analysis, read_analysis
 from webapp.views.in_parts import rendered_in_parts, sent_in_parts
 from webapp.views.refusals import refusals_told
 from webapp.wording import NBSP, counted, fixed, joined, p_text, signed, within
@@ -101,7 +101,7 @@ def populations_of(page: ResultPage) -> list[Shown]:
     """Its populations as they are now, or as they were frozen; 404 where one of a live page was deleted."""
     if page.snapshot is not None:
         return unpack(bytes(page.snapshot), page.team)
-    return shown_populations(read_selection(address_of(page), page.team))
+    return analyses.shown_populations(read_selection(address_of(page), page.team))
 
 
 @team_page
@@ -169,7 +169,7 @@ def new_result(request: TeamRequest) -> HttpResponse:
     """Save the analysis of this very address."""
     values = analysis_of(request.GET)
     selection = read_selection(request.GET, request.team)
-    names = [shown.name for shown in shown_populations(selection)]
+    names = [shown.name for shown in analyses.shown_populations(selection)]
     if not names:
         return redirect("analyses")
     form = ResultForm(request.POST or None, initial={"title": joined(names, "against")[:120]})
