@@ -38,7 +38,7 @@ def find_tcmalloc() -> str | None:
 def allocator() -> dict[str, str]:
     """Keeps memory between steps: tcmalloc where it is installed and nobody chose another, else glibc told to."""
     library = find_tcmalloc()
-    kept = KEEP_MEMORY | {name: os.environ[name] for name in ("GLIBC_TUNABLES",) if name in os.environ}
+    kept = {**KEEP_MEMORY, "GLIBC_TUNABLES": os.environ.get("GLIBC_TUNABLES", KEEP_MEMORY["GLIBC_TUNABLES"])}
     if sys.platform != "linux" or library is None or "LD_PRELOAD" in os.environ:
         return kept
     return {**kept, "LD_PRELOAD": library, "TCMALLOC_RELEASE_RATE": "0"}

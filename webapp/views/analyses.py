@@ -134,8 +134,9 @@ def read_analysis(request: TeamRequest, frozen: list[Shown] | None = None, *, sa
         population_csv = (
             f"{saved_at}populations/{focus.pair}.csv" if saved_at else focus.file_url("csv", selection.error)
         )
-        made = _comparison(selection, used, csv=csv) | _reach(used)
-        made |= _parameters(focus, csv=population_csv, refinable=request.may_write) | _next(selection, focus, used)
+        parameters = analyses.parameter_names(focus)
+        made = _comparison(selection, used, csv=csv) | _reach(used) | _next(selection, focus, used, parameters)
+        made |= _parameters(focus, parameters, csv=population_csv, refinable=request.may_write)
         return made | {"figures": _figures(made)}
 
     return Analysis(context, rest)
@@ -202,10 +203,9 @@ def _comparison(selection: Selection, used: list[Shown], *, csv: str) -> dict[st
     }
 
 
-def _parameters(focus: Shown, *, csv: str, refinable: bool) -> dict[str, Any]:
+def _parameters(focus: Shown, parameters: list[str], *, csv: str, refinable: bool) -> dict[str, Any]:
     """The parameters of one population against its error, and its best designs."""
     best, worst = analyses.best_and_worst(focus)
-    parameters = analyses.parameter_names(focus)
     driving = drivers(focus, parameters)
     scatters = by_importance(analyses.parameter_figures(focus, csv=csv, refinable=refinable), driving)
     return {
@@ -225,9 +225,8 @@ def _parameters(focus: Shown, *, csv: str, refinable: bool) -> dict[str, Any]:
     }
 
 
-def _next(selection: Selection, focus: Shown, used: list[Shown]) -> dict[str, Any]:
+def _next(selection: Selection, focus: Shown, used: list[Shown], parameters: list[str]) -> dict[str, Any]:
     """Suggested restrictions, and what the samples inside one say: that of the address, else the best one's."""
-    parameters = analyses.parameter_names(focus)
     space = space_from_json(focus.space.definition) if focus.space else None
     suggested = suggestions(focus, parameters, space)
     asked = list(selection.what_if)

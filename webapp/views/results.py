@@ -29,7 +29,6 @@ from webapp.forms.lists import Choice, Listing, read_list
 from webapp.forms.results import ResultForm, ShareForm
 from webapp.models import ResultPage, Team
 from webapp.pages import analyses
-from webapp.pages.figures import Figure
 from webapp.pages.findings import Shown
 from webapp.pages.in_order import compare_all_in_order, short_verdict
 from webapp.pages.markdown import render_markdown
@@ -228,17 +227,13 @@ def saved_analysis(seen: TeamRequest, page: ResultPage, *, address: str) -> Anal
 
 
 def _without_addresses(rest: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The rest without the addresses of samples in its plots, which list what is marked in them."""
     made = rest()
-    _forget_addresses(made["figures"])
-    return made
-
-
-def _forget_addresses(figures: Iterable[Figure]) -> None:
-    """Take the addresses of samples out of the plots, which list what is marked in them."""
-    for figure in figures:
+    for figure in made["figures"]:
         for source in figure.plot.select({"type": ColumnDataSource}):
             if "url" in source.data:
                 source.data["url"] = [""] * len(source.data["url"])
+    return made
 
 
 def _analysis(seen: TeamRequest, page: ResultPage, address: str) -> Analysis:
