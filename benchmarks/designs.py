@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from engine import presets
 from engine.designs import Design
-from engine.regimes import regime_presets
-from engine.sampling import draw_designs
+from engine.spaces import presets
+from engine.spaces.sampling import draw_designs
+from engine.training.regimes import regime_presets
 
 DEMO_REGIME = regime_presets()["Fashion-MNIST on CPU"]
 

@@ -16,13 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from engine import presets
-from engine.candidates import draw_candidates
-from engine.complexity import complexities
-from engine.laws import Law
-from engine.linear_fit import GRID_W_0, GRID_W_A, GRID_W_M, fit_errors
-from engine.sampling import Window, draw_designs
-from engine.spaces import AnyNetSpace, RegNetSpace
+from engine.designs.complexity import complexities
+from engine.designs.linear_fit import GRID_W_0, GRID_W_A, GRID_W_M, fit_errors
+from engine.spaces import AnyNetSpace, RegNetSpace, presets
+from engine.spaces.candidates import draw_candidates
+from engine.spaces.laws import Law
+from engine.spaces.sampling import Window, draw_designs
 
 WINDOW = Window(flops=(360e6, 400e6))
 PART = 1_000

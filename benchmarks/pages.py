@@ -51,8 +51,8 @@ def main() -> None:
 def import_rows(team: Any, user: Any, n: int) -> Any:
     """An imported population of n rows with 12 columns: eight parameters, three complexities, an error."""
     from webapp import services
-    from webapp.columns import Column
     from webapp.models import ColumnKind
+    from webapp.models.columns import Column
 
     rng = np.random.default_rng(n)
     values = {f"parameter_{k}": rng.normal(100, 10, n) for k in range(8)}
@@ -81,8 +81,8 @@ def fill(sizes: tuple[int, ...]) -> Filled:
 
 
 def _drawn(size: int, seed: int) -> list[dict[str, Any]]:
-    from engine import presets
-    from engine.sampling import draw_designs
+    from engine.spaces import presets
+    from engine.spaces.sampling import draw_designs
 
     images = {"resolution": 14, "in_channels": 1, "num_classes": 10}
     draw = draw_designs(presets.space("AnyNetX-C-small"), size=size, seed=seed, **images)

@@ -54,7 +54,7 @@ def _print_log() -> None:
 
 def _print_large_batch(address: str) -> None:
     """A whole batch, from the claim of its draw to its permits, against COPY of the same rows."""
-    from engine.sampling import draw_designs
+    from engine.spaces.sampling import draw_designs
     from tasks.publish import publish_permits
     from tests.webapp import rows
     from webapp import services

@@ -18,9 +18,9 @@ def main() -> None:
     import numpy as np
 
     from benchmarks.designs import DEMO_REGIME, demo_designs
-    from engine.datasets import find_data_set
     from engine.statistics import compare_errors, edf_band
-    from engine.training import ResidentData, train_network
+    from engine.training.datasets import find_data_set
+    from engine.training.loop import ResidentData, train_network
 
     folder = Path(os.environ.get("NETSPACE_DATA", Path(__file__).resolve().parent.parent / "var" / "data"))
     if find_data_set(DEMO_REGIME.data_set, data_folder=folder) is None:
@@ -54,8 +54,8 @@ def train_usual(design: Any, recipe: Any, data: Any, *, seed: int) -> float:
     from torch.nn import functional as F
     from torch.utils.data import DataLoader, TensorDataset
 
-    from engine.networks import build_network
-    from engine.training import learning_rate_at
+    from engine.training.loop import learning_rate_at
+    from engine.training.networks import build_network
 
     torch.manual_seed(seed)
     images = [part.permute(0, 3, 1, 2).contiguous() for part in (data.train_images_NHWC, data.test_images_NHWC)]

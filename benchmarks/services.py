@@ -79,7 +79,7 @@ def training_worker() -> Iterator[None]:
 
 
 def a_quick_regime(team: Any, user: Any) -> Any:
-    from engine.regimes import Regime, regime_presets
+    from engine.training.regimes import Regime, regime_presets
     from webapp import services
 
     definition = regime_presets()["Digits on CPU"].to_json()

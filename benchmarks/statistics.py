@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.timing import fastest
 from engine import statistics
-from engine.population import Population
+from engine.statistics.population import Population
 
 REPETITIONS = 10_000
 PARAMETERS = ("depth", "w_0", "w_a", "w_m", "group_width", "bottleneck_ratio")

@@ -125,9 +125,9 @@ def run_ours(design: Any, work: Work, seconds: float) -> dict[str, float]:
     """`train_network` for a few seconds, after a short one to warm up."""
     import numpy as np
 
-    from engine.datasets import Images
-    from engine.regimes import Recipe
-    from engine.training import ResidentData, train_network
+    from engine.training.datasets import Images
+    from engine.training.loop import ResidentData, train_network
+    from engine.training.regimes import Recipe
 
     train, test = some_pictures(work, TRAIN_IMAGES), some_pictures(work, TEST_IMAGES)
     data = ResidentData.load(
@@ -160,7 +160,7 @@ def run_bare(design: Any, work: Work, seconds: float) -> dict[str, float]:
     from torch.nn import functional as F
     from torch.optim.sgd import sgd
 
-    from engine.networks import build_network
+    from engine.training.networks import build_network
 
     network = build_network(design, in_channels=1, num_classes=10).train()
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -191,7 +191,7 @@ def run_usual(design: Any, work: Work, seconds: float) -> dict[str, float]:
     from torch.utils.data import DataLoader, Dataset
     from torchvision import transforms
 
-    from engine.networks import build_network
+    from engine.training.networks import build_network
 
     standard = [transforms.ToTensor(), transforms.Normalize((0.5,), (0.29,))]
     augmentation = [transforms.RandomCrop(work.side, padding=work.side // 8), transforms.RandomHorizontalFlip()]

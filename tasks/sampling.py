@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import close_old_connections, connection
 
 from engine.errors import EngineError, SamplingExhausted
-from engine.sampling import draw_designs
+from engine.spaces.sampling import draw_designs
 from tasks.celery import app
 from tasks.processes import DATABASE_AWAY, HOUSEKEEPING, end_with_supervisor, has_role, poll, start_thread
 from tasks.publish import publish_permits
@@ -40,7 +40,7 @@ def draw_all_requested() -> int:
 
 @contextmanager
 def _lease_kept(claim: DrawClaim) -> Iterator[None]:
-    """Renew the draw's lease beside it. A draw is bounded in time (engine.sampling), so it can't hang for ever."""
+    """Renew the draw's lease beside it. A draw is bounded in time, so it can't hang for ever."""
     ended = threading.Event()
 
     def renew() -> None:

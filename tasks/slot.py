@@ -19,7 +19,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import close_old_connections, connection
 
-from engine.datasets import available_data_sets
+from engine.training.datasets import available_data_sets
 from tasks.processes import DATABASE_AWAY
 from webapp import services
 from webapp.services import Claim, Lease

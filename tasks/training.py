@@ -24,8 +24,8 @@ from webapp.models import FailureKind
 from webapp.services import Claim, Lease
 
 if TYPE_CHECKING:
-    from engine.regimes import Regime
-    from engine.training import EpochResult, ResidentData, TrainingResult
+    from engine.training.loop import EpochResult, ResidentData, TrainingResult
+    from engine.training.regimes import Regime
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -115,7 +115,7 @@ def _give_up_data_set(slot: Slot, run: CurrentRun, error: DataMissing) -> None:
 
 
 def _train(slot: Slot, run: CurrentRun) -> TrainingResult:
-    from engine.training import train_network
+    from engine.training.loop import train_network
 
     claim = run.claim
     return train_network(
@@ -133,7 +133,7 @@ def _train(slot: Slot, run: CurrentRun) -> TrainingResult:
 
 
 def _checkpoints(claim: Claim) -> Any:
-    from engine.training import CheckpointStore
+    from engine.training.loop import CheckpointStore
 
     return CheckpointStore(settings.CHECKPOINT_FOLDER, f"run-{claim.run_id}", attempt=claim.attempt)
 
@@ -169,7 +169,7 @@ def _write(run: CurrentRun, write: Callable[[], T]) -> T | None:
 
 def _resident_data(regime: Regime, device: str) -> ResidentData:
     """The data set of a regime as tensors on the device, kept from run to run."""
-    from engine.training import ResidentData
+    from engine.training.loop import ResidentData
 
     key = (regime.data_set, regime.resolution, regime.train_images, regime.test_images, device)
     if key not in _resident:
@@ -182,7 +182,7 @@ def _resident_data(regime: Regime, device: str) -> ResidentData:
 
 def remove_spent_checkpoints() -> None:
     """Remove checkpoints that nobody resumes: of runs that ended, where the process that should have died before."""
-    from engine.training import CheckpointStore
+    from engine.training.loop import CheckpointStore
 
     if not settings.CHECKPOINT_FOLDER.is_dir():
         return
@@ -196,7 +196,7 @@ def remove_spent_checkpoints() -> None:
 
 def run_slot() -> None:
     """Be a training slot: load torch, register as a worker, keep the heartbeat, find work by polling."""
-    from engine.devices import device_kind, find_device, versions
+    from engine.training.devices import device_kind, find_device, versions
 
     slot = Slot.from_environment()
     slot.device_kind, slot.versions = device_kind(find_device(slot.device)), versions()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.laws import Law
 from engine.spaces import AnyNetSpace, RegNetSpace
+from engine.spaces.laws import Law
 from webapp.wording import compact, counted
 
 LAW_WORDS = {

@@ -12,11 +12,11 @@ from django.conf import settings
 from django.urls import reverse
 from sesame.utils import get_query_string
 
-from engine import presets
-from engine.datasets import DATA_SETS, find_data_set, obtain_data_set
 from engine.errors import DataMissing
-from engine.regimes import regime_presets
+from engine.spaces import presets
 from engine.statistics import compare_errors
+from engine.training.datasets import DATA_SETS, find_data_set, obtain_data_set
+from engine.training.regimes import regime_presets
 from webapp import queries, services
 from webapp.models import BatchState, Regime, SampleBatch, Space, Team, User
 from webapp.queries import BatchProgress

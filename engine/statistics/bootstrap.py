@@ -11,8 +11,8 @@ import numpy.typing as npt
 from scipy import special
 
 from engine.errors import InvalidPopulation
-from engine.population import FloatArray
 from engine.statistics.checks import Errors, check_errors, check_share, check_values
+from engine.statistics.population import FloatArray
 
 RESAMPLES = 10_000
 SIMULATED_UP_TO = 100  # samples; above, the expansion of a mean's law is finer than 10,000 resamples

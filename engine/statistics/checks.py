@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import InvalidPopulation
-from engine.population import FloatArray, Population
+from engine.statistics.population import FloatArray, Population
 
 Errors = npt.ArrayLike | Population
 

@@ -10,10 +10,10 @@ import numpy.typing as npt
 from scipy import stats
 
 from engine.errors import InvalidPopulation
-from engine.population import FloatArray
 from engine.statistics.bootstrap import mean_interval
 from engine.statistics.checks import Errors, check_errors, check_values
 from engine.statistics.intervals import ks_interval
+from engine.statistics.population import FloatArray
 
 EXACT_UP_TO = 2_000  # samples of the larger population
 

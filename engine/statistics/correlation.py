@@ -10,8 +10,8 @@ import numpy.typing as npt
 from scipy import special, stats
 
 from engine.errors import InvalidPopulation
-from engine.population import FloatArray
 from engine.statistics.checks import Errors, check_errors, check_share, check_values
+from engine.statistics.population import FloatArray
 
 
 @dataclass(frozen=True)

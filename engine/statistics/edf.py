@@ -12,10 +12,10 @@ from scipy import optimize
 
 from engine.checks import whole_number
 from engine.errors import InvalidPopulation
-from engine.population import FloatArray
 from engine.statistics.bootstrap import mean_interval
 from engine.statistics.checks import Errors, check_errors, check_share, check_values
 from engine.statistics.intervals import ks_interval
+from engine.statistics.population import FloatArray
 
 ANYTIME_SCALE = 0.85  # A of Howard & Ramdas 2022, Theorem 2
 ANYTIME_START = 50  # m of the same theorem: the first number of samples at which the band says anything

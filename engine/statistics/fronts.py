@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from engine.checks import whole_number
 from engine.errors import InvalidPopulation
-from engine.population import FloatArray
 from engine.statistics.checks import Errors, check_errors, check_values
+from engine.statistics.population import FloatArray
 
 RANK_RESAMPLES = 1_000
 

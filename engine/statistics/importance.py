@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import InvalidPopulation
-from engine.laws import Law
-from engine.population import FloatArray, Population
+from engine.spaces.laws import Law
+from engine.statistics.population import FloatArray, Population
 
 MOST_GROUPS = 8  # of values; more would measure noise, fewer would blur a peak
 RESAMPLES = 1_000

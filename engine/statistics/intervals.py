@@ -9,9 +9,9 @@ import numpy as np
 from scipy import stats
 
 from engine.errors import InvalidPopulation
-from engine.population import FloatArray
 from engine.statistics.bootstrap import RESAMPLES, Estimate
 from engine.statistics.checks import Errors, check_errors, check_share
+from engine.statistics.population import FloatArray
 
 WHOLE_RANGE = (0.0, 100.0)  # of an error in percent
 

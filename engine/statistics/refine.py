@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import InvalidPopulation
-from engine.population import FloatArray, Population
 from engine.statistics.bootstrap import empirical_bootstrap
 from engine.statistics.comparisons import compare_errors, holm
 from engine.statistics.edf import ErrorEdf, error_edf
+from engine.statistics.population import FloatArray, Population
 
 FEWEST_KEPT = 5  # samples; a restriction that keeps fewer is not suggested
 BoolArray = npt.NDArray[np.bool_]

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import InvalidPopulation
-from engine.population import FloatArray
-from engine.sequences import LawSequence
+from engine.spaces.sequences import LawSequence
 from engine.statistics.bootstrap import resampled_rows, weighted_percentiles
 from engine.statistics.checks import Errors, check_errors, check_share
+from engine.statistics.population import FloatArray
 
 FEWEST_EFFECTIVE = 10.0
 RESAMPLES = 2_000

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from engine.checks import whole_number
 from engine.errors import InvalidPopulation
-from engine.population import FloatArray
 from engine.statistics.bootstrap import CELLS_AT_ONCE, Estimate, mean_interval
 from engine.statistics.checks import Errors, check_errors, check_share
+from engine.statistics.population import FloatArray
 
 NEGLIGIBLE = 40.0  # exp(-40) of an error of 100 % is below its last digit
 

@@ -13,10 +13,10 @@ from scipy import special
 
 from engine.checks import whole_number
 from engine.errors import InvalidPopulation
-from engine.population import FloatArray
 from engine.statistics.bootstrap import Estimate
 from engine.statistics.checks import Errors, check_errors, check_share
 from engine.statistics.edf import anytime_edf_band
+from engine.statistics.population import FloatArray
 
 MEAN_SHOWN_FROM = 50  # samples; the mean's sequence is asymptotic
 PRIOR = 0.5  # a of the beta law over the alternatives

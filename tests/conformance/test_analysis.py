@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.population import Population
 from engine.statistics import empirical_bootstrap, error_edf
 from engine.statistics.bootstrap import best_drawn_law, weighted_percentiles
+from engine.statistics.population import Population
 
 ORACLES = Path(os.environ.get("NETSPACE_ORACLES", Path(__file__).parents[2] / ".." / "shared" / "oracles"))
 COLUMNS = {"regnet_depth": "depth", "regnet_w0": "w0", "regnet_wa": "wa", "regnet_wm": "wm", "regnet_gw": "group_w"}

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.complexity import complexity
 from engine.designs import RegNetDesign
+from engine.designs.complexity import complexity
 from engine.errors import InvalidDesign
 from tests.conformance.oracles import BLOCKS, STEMS, anynet_design, cases, stages_design
 

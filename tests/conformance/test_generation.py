@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from engine.designs import MOST_STAGES, RegNetDesign
+from engine.designs.stages import Generated, generate_stages
 from engine.errors import InvalidDesign
-from engine.stages import Generated, generate_stages
 from tests.conformance.oracles import cases
 
 LEVELS = 400

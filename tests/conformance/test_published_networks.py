@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from engine import presets
-from engine.complexity import complexity
 from engine.designs import RegNetDesign
+from engine.designs.complexity import complexity
+from engine.spaces import presets
 from tests.conformance.oracles import cases
 
 # params and flops in millions, acts in millions, as published with [DNDS] (tables 7 and 8 of its appendix).

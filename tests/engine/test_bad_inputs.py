@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine import presets
-from engine.complexity import complexity
 from engine.designs import AnyNetDesign, RegNetDesign, design_from_json
+from engine.designs.complexity import complexity
+from engine.designs.linear_fit import fit_error, fit_quantized_linear
 from engine.errors import EngineError, InvalidDesign, InvalidRegime, InvalidSpace, SamplingExhausted
-from engine.laws import Law, choice, log_uniform, power_of_two, uniform
-from engine.linear_fit import fit_error, fit_quantized_linear
-from engine.sampling import Window, draw_designs
-from engine.spaces import AnyNetSpace, RegNetSpace, space_from_json
+from engine.spaces import AnyNetSpace, RegNetSpace, presets, space_from_json
+from engine.spaces.laws import Law, choice, log_uniform, power_of_two, uniform
+from engine.spaces.sampling import Window, draw_designs
 
 NAN, INF = math.nan, math.inf
 

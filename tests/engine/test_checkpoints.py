@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from engine.checkpoints import MAGIC, CheckpointStore
 from engine.errors import BadCheckpoint
+from engine.training.checkpoints import MAGIC, CheckpointStore
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_a_full_disk_keeps_the_earlier_checkpoint(tmp_path: Path) -> None:
     code = f"""
 import resource, signal, torch
 from pathlib import Path
-from engine.checkpoints import CheckpointStore
+from engine.training.checkpoints import CheckpointStore
 from engine.errors import BadCheckpoint
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 store = CheckpointStore(Path({str(tmp_path)!r}), "run-7")
@@ -155,7 +155,7 @@ def test_a_kill_at_any_moment_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
     code = f"""
 import torch
 from pathlib import Path
-from engine.checkpoints import CheckpointStore
+from engine.training.checkpoints import CheckpointStore
 store = CheckpointStore(Path({str(tmp_path)!r}), "run-7")
 for epoch in range(1, 100_000):
     store.save({{"epoch": epoch, "weights": torch.zeros(20_000)}})

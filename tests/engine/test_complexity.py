@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import presets
-from engine.complexity import DesignColumns, complexities, complexity
 from engine.designs import BLOCKS, BOTTLENECK_BLOCKS, STEMS, AnyNetDesign, RegNetDesign
+from engine.designs.complexity import DesignColumns, complexities, complexity
 from engine.errors import InvalidDesign
+from engine.spaces import presets
 
 
 def one_by_one(design: AnyNetDesign, side: int, channels: int, classes: int) -> tuple[int, int, int]:

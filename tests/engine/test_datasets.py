@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine import datasets, image_files
-from engine.datasets import (
+from engine.errors import DataMissing, InvalidRegime, OutOfMemory
+from engine.training import datasets, image_files
+from engine.training.datasets import (
     available_data_sets,
     count_classes,
     data_set_facts,
@@ -20,7 +21,6 @@ from engine.datasets import (
     load_images,
     obtain_data_set,
 )
-from engine.errors import DataMissing, InvalidRegime, OutOfMemory
 
 needs_fashion_mnist = pytest.mark.skipif(
     find_data_set("fashion-mnist") is None, reason="Debian's dataset-fashion-mnist is not installed"

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from engine import presets
-from engine.complexity import complexity
 from engine.designs import BLOCKS, BOTTLENECK_BLOCKS, AnyNetDesign, RegNetDesign, design_from_json
+from engine.designs.complexity import complexity
 from engine.errors import InvalidDesign
+from engine.spaces import presets
 
 
 def anynet(**changes):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.laws import (
+from engine.spaces.laws import (
     KINDS,
     Law,
     choice,

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import presets
 from engine.designs import AnyNetDesign, RegNetDesign
+from engine.designs.linear_fit import fit_error, fit_errors, fit_quantized_linear
 from engine.errors import InvalidDesign
-from engine.linear_fit import fit_error, fit_errors, fit_quantized_linear
-from engine.sampling import Window, draw_designs
+from engine.spaces import presets
+from engine.spaces.sampling import Window, draw_designs
 
 FIRST = {"stage_depths": [2, 4, 5, 5], "stage_widths": [64, 128, 272, 704]}
 SECOND = {"stage_depths": [1, 1, 3, 5], "stage_widths": [32, 144, 256, 448]}

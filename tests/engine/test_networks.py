@@ -9,10 +9,10 @@ import torch
 import torchvision
 from torch import nn
 
-from engine.complexity import Complexity, complexity
 from engine.designs import BLOCKS, BOTTLENECK_BLOCKS, STEMS, AnyNetDesign, RegNetDesign
+from engine.designs.complexity import Complexity, complexity
 from engine.errors import InvalidDesign
-from engine.networks import Block, build_network
+from engine.training.networks import Block, build_network
 
 
 def any_design(**changes: Any) -> AnyNetDesign:

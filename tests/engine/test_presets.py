@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from engine import presets
-from engine.sampling import Window, draw_designs
+from engine.spaces import presets
+from engine.spaces.sampling import Window, draw_designs
 
 SIZES = {
     "AnyNetX-A": (16 * 128 * 3 * 6) ** 4,

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import InvalidRegime
-from engine.regimes import Recipe, Regime, regime_presets
-from engine.sampling import Window
+from engine.spaces.sampling import Window
+from engine.training.regimes import Recipe, Regime, regime_presets
 
 
 @pytest.mark.parametrize("name", regime_presets())
@@ -155,5 +155,5 @@ def test_a_missing_key_is_named() -> None:
 
 
 def test_regimes_and_data_sets_are_imported_without_torch() -> None:
-    code = "import sys, engine.regimes, engine.datasets; sys.exit('torch' in sys.modules)"
+    code = "import sys, engine.training.regimes, engine.training.datasets; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -14,14 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from engine import presets
-from engine.candidates import CODES, REASONS, draw_candidates
-from engine.complexity import complexities, count_columns
 from engine.designs import AnyNetDesign
+from engine.designs.complexity import complexities, count_columns
 from engine.errors import SamplingExhausted
-from engine.laws import choice, log_uniform, uniform
-from engine.sampling import CHUNK, Draw, Window, draw_designs, wilson_interval
-from engine.spaces import RULES, AnyNetSpace, RegNetSpace
+from engine.spaces import RULES, AnyNetSpace, RegNetSpace, presets
+from engine.spaces.candidates import CODES, REASONS, draw_candidates
+from engine.spaces.laws import choice, log_uniform, uniform
+from engine.spaces.sampling import CHUNK, Draw, Window, draw_designs, wilson_interval
 
 PAPER = Window(flops=(360e6, 400e6))
 

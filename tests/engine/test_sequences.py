@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from engine.laws import choice, log_uniform, uniform
-from engine.sequences import LawSequence
+from engine.spaces.laws import choice, log_uniform, uniform
+from engine.spaces.sequences import LawSequence
 
 LAWS = (
     choice([1, 2, 4, 5], weights=[1, 2, 2, 3]),

@@ -11,11 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import presets
 from engine.designs import AnyNetDesign, RegNetDesign
 from engine.errors import InvalidDesign
-from engine.laws import choice, log_uniform, uniform
-from engine.spaces import RULES, AnyNetSpace, RegNetSpace, space_from_json
+from engine.spaces import RULES, AnyNetSpace, RegNetSpace, presets, space_from_json
+from engine.spaces.laws import choice, log_uniform, uniform
 
 
 def anynet(**changes):

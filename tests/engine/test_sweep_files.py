@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from engine.complexity import complexity
 from engine.designs import AnyNetDesign, RegNetDesign
+from engine.designs.complexity import complexity
+from engine.designs.sweep_files import design_from_pycls, is_sweep_entry, read_sweep_entry
 from engine.errors import EngineError, InvalidDesign, InvalidPopulation
-from engine.sweep_files import design_from_pycls, is_sweep_entry, read_sweep_entry
 from tests.conformance import oracles
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "sweep.json"

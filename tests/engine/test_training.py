@@ -12,10 +12,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import training
-from engine.augmentation import augment
-from engine.checkpoints import CheckpointStore
-from engine.datasets import Images
 from engine.designs import AnyNetDesign
 from engine.errors import (
     BadCheckpoint,
@@ -27,9 +23,13 @@ from engine.errors import (
     TrainingError,
     TrainingInterrupted,
 )
-from engine.networks import build_network
-from engine.regimes import Recipe, Regime
-from engine.training import EpochResult, ResidentData, TrainingResult, learning_rate_at, train_network
+from engine.training import loop as training
+from engine.training.augmentation import augment
+from engine.training.checkpoints import CheckpointStore
+from engine.training.datasets import Images
+from engine.training.loop import EpochResult, ResidentData, TrainingResult, learning_rate_at, train_network
+from engine.training.networks import build_network
+from engine.training.regimes import Recipe, Regime
 
 DESIGN = AnyNetDesign(
     stem="cifar",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.regimes import Recipe, Regime, regime_presets
-from engine.sampling import Window
+from engine.spaces.sampling import Window
+from engine.training.regimes import Recipe, Regime, regime_presets
 from tests.webapp import rows
 from webapp import services
 from webapp.models import Run, RunState, SampleBatch, Team, User

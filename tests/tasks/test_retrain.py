@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.forms.models import model_to_dict
 
-from engine.training import ResidentData, train_network
+from engine.training.loop import ResidentData, train_network
 from tests.tasks.studies import Study, run_of
 from tests.webapp import rows
 from webapp import services

@@ -8,20 +8,20 @@ from uuid import UUID, uuid4
 
 import numpy as np
 
-from engine import presets
-from engine.regimes import Regime as EngineRegime
-from engine.regimes import regime_presets
-from engine.sampling import draw_designs
+from engine.spaces import presets
+from engine.spaces.sampling import draw_designs
+from engine.training.regimes import Regime as EngineRegime
+from engine.training.regimes import regime_presets
 from webapp import services
-from webapp.columns import Column
 from webapp.models import ColumnKind, ImportedPopulation, Regime, Run, SampleBatch, Space, Team, User
+from webapp.models.columns import Column
 
 DATA_SETS = ("fashion-mnist", "digits")
 
 
 @dataclass(frozen=True)
 class Result:
-    """What engine.training returns, as far as the services read it; spares these tests the import of torch."""
+    """What engine.training.loop returns, as far as the services read it; spares these tests the import of torch."""
 
     final_error: float = 30.0
     best_error: float = 29.0

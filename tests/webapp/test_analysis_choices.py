@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from django.test import Client
 
-from engine.regimes import Regime as EngineRegime
+from engine.training.regimes import Regime as EngineRegime
 from tests.webapp import pages, rows
 from webapp import services
 from webapp.models import FailureKind, Regime, Space, Team, User

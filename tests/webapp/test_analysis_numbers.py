@@ -10,8 +10,8 @@ from django.test import Client
 
 from engine import statistics
 from engine.designs import design_from_json
-from engine.population import Population
 from engine.spaces import space_from_json
+from engine.statistics.population import Population
 from tests.webapp import pages, rows
 from webapp import queries
 from webapp.models import Regime, Space, Team, User

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from engine import presets
-from engine.regimes import regime_presets
+from engine.spaces import presets
+from engine.training.regimes import regime_presets
 from tests.webapp import pages, rows
 from tests.webapp.api_calls import Caller, caller
 from webapp.models import FailureKind, Regime, SampleBatch, Space

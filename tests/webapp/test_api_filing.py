@@ -10,8 +10,8 @@ from tests.webapp import pages, rows
 from tests.webapp.api_calls import Caller, caller
 from tests.webapp.test_filing import meanwhile
 from webapp import services
-from webapp.filing import MOST_TAGS
 from webapp.models import Event, SampleBatch, Space
+from webapp.models.filing import MOST_TAGS
 
 pytestmark = pytest.mark.django_db
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.sampling import draw_designs
+from engine.spaces.sampling import draw_designs
 from tests.webapp import rows
 from webapp import services
 from webapp.models import BatchState, Run, Sample, SampleBatch

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from engine import presets
 from engine.designs import AnyNetDesign, Design, RegNetDesign
-from engine.networks import build_network
-from engine.regimes import Regime, regime_presets
-from engine.sampling import draw_designs
+from engine.spaces import presets
+from engine.spaces.sampling import draw_designs
+from engine.training.networks import build_network
+from engine.training.regimes import Regime, regime_presets
 from webapp.pages.builds import builds
 
 DIGITS = regime_presets()["Digits on CPU"]

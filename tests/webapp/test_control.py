@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
-from engine.sampling import Draw, draw_designs
+from engine.spaces.sampling import Draw, draw_designs
 from tests.webapp import rows
 from webapp import services
 from webapp.models import BatchState, FailureKind, Run, RunState, Sample, SampleBatch, User, Worker

@@ -13,7 +13,6 @@ from django.test import Client
 
 from tests.webapp import pages, rows
 from webapp import queries, services
-from webapp.filing import MOST_TAGS, Filed
 from webapp.forms.tags import read_tag
 from webapp.models import (
     Epoch,
@@ -29,6 +28,7 @@ from webapp.models import (
     Team,
     User,
 )
+from webapp.models.filing import MOST_TAGS, Filed
 from webapp.services import Refused
 from webapp.views.filing import FINDERS
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.population import Population
 from engine.statistics import Verdict
+from engine.statistics.population import Population
 from webapp.models import Space
 from webapp.pages.analyses import compare_pairs, finding
 from webapp.pages.findings import Shown

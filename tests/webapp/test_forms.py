@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from engine import presets
-from engine.laws import KINDS
-from engine.regimes import Regime, regime_presets
-from engine.spaces import AnyNetSpace, RegNetSpace
+from engine.spaces import AnyNetSpace, RegNetSpace, presets
+from engine.spaces.laws import KINDS
+from engine.training.regimes import Regime, regime_presets
 from webapp.forms import AnyNetForm, RegimeForm, RegNetForm, form_of, regime_initial, space_initial
 from webapp.forms.fields import check_name, parse_number
 

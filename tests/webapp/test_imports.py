@@ -14,10 +14,10 @@ from pyarrow import parquet
 
 from tests.webapp import rows
 from webapp import queries, services
-from webapp.columns import Column, decode_list, decode_numbers, encode
 from webapp.files.imports import Choices, column_name, guess, name_problem, read_import
 from webapp.files.row_files import open_row_file
 from webapp.models import ColumnKind, Event, ImportedColumn, ImportedPopulation
+from webapp.models.columns import Column, decode_list, decode_numbers, encode
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 NUMBER, TEXT = ColumnKind.NUMBER, ColumnKind.TEXT

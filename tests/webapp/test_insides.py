@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine import presets
-from engine.population import Population
-from engine.sampling import draw_designs
-from engine.spaces import AnyNetSpace, RegNetSpace
+from engine.spaces import AnyNetSpace, RegNetSpace, presets
+from engine.spaces.sampling import draw_designs
+from engine.statistics.population import Population
 from webapp.pages.insides import inside
 from webapp.pages.narrowing import narrowed, restricted, restriction
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine import presets
+from engine.spaces import presets
 from tests.webapp import pages, rows
 from webapp import queries, services
 from webapp.models import Regime, Space, Team, User

@@ -12,8 +12,8 @@ import pytest
 from bokeh.models import Circle
 from bokeh.plotting import figure
 
-from engine.population import Population
 from engine.statistics import compare_sequentially, edf_band, empirical_bootstrap, error_edf
+from engine.statistics.population import Population
 from webapp import plots
 from webapp.plots.evidence import in_order_figure
 from webapp.plots.prints import PALETTE, Label, print_figure

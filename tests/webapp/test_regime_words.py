@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.regimes import regime_presets
+from engine.training.regimes import regime_presets
 from webapp.pages.regime_words import regime_differences
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from engine import statistics
-from engine.population import Population
+from engine.statistics.population import Population
 from webapp.pages import remembered
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from engine.regimes import Regime as EngineRegime
-from engine.regimes import regime_presets
+from engine.training.regimes import Regime as EngineRegime
+from engine.training.regimes import regime_presets
 from tests.webapp import pages, rows
 from webapp import services
 from webapp.models import BatchState, FailureKind, Regime, Run, RunState, SampleBatch, Space, Worker

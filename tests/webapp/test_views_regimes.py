@@ -9,8 +9,8 @@ import pytest
 from django.test import Client
 from django.utils.html import strip_tags
 
-from engine.datasets import DATA_SETS
-from engine.regimes import regime_presets
+from engine.training.datasets import DATA_SETS
+from engine.training.regimes import regime_presets
 from tests.webapp import pages, rows
 from tests.webapp.api_calls import caller
 from webapp import queries, services

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from django.test import Client
 
-from engine.population import Population
 from engine.spaces import space_from_json
+from engine.statistics.population import Population
 from tests.webapp import pages, rows
 from webapp import queries
 from webapp.models import FailureKind, Run, Sample, SampleBatch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from engine import presets
+from engine.spaces import presets
 from tests.webapp import pages, rows
 from webapp.models import Regime, Space, Team, User
 

@@ -14,8 +14,8 @@ from webapp.access import TeamRequest
 from webapp.api.names import checked_tag
 from webapp.api.schemas import FiledPage, Tags, or_problem
 from webapp.api.tokens import WRITER
-from webapp.filing import Filed
 from webapp.models import Team
+from webapp.models.filing import Filed
 
 Row = TypeVar("Row", bound=Filed)
 

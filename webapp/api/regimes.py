@@ -6,8 +6,8 @@ from typing import Any
 
 from ninja import Query, Router, Status
 
-from engine.regimes import Regime as EngineRegime
-from engine.regimes import regime_presets
+from engine.training.regimes import Regime as EngineRegime
+from engine.training.regimes import regime_presets
 from webapp import services
 from webapp.access import TeamRequest, regime_of
 from webapp.api.errors import Rejected

@@ -9,8 +9,8 @@ from ninja import Field, Schema
 from pydantic import ConfigDict
 
 from engine.statistics import Verdict
-from webapp.filing import MOST_TAGS
 from webapp.forms.batches import LARGEST_SEED
+from webapp.models.filing import MOST_TAGS
 from webapp.pages.in_order import MOST_PAIRS
 from webapp.services.batches import LARGEST_BATCH
 
@@ -118,7 +118,7 @@ class Regimes(Schema):
 
 
 class RegimeOut(RegimeLine):
-    definition: dict[str, Any] = Field(description="JSON of engine.regimes")
+    definition: dict[str, Any] = Field(description="JSON of engine.training.regimes")
 
 
 class NewRegime(Strict):

@@ -6,9 +6,8 @@ from typing import Any
 
 from ninja import Query, Router, Status
 
-from engine import presets
 from engine.spaces import Space as EngineSpace
-from engine.spaces import space_from_json
+from engine.spaces import presets, space_from_json
 from webapp import services
 from webapp.access import TeamRequest, space_of
 from webapp.api.errors import Rejected

@@ -15,9 +15,9 @@ import numpy as np
 
 from engine.designs import design_from_json
 from engine.errors import EngineError
-from webapp.columns import Column
 from webapp.files.row_files import LONGEST_CELL, RowFile
 from webapp.models import ColumnKind
+from webapp.models.columns import Column
 from webapp.queries import SAMPLE_ID
 from webapp.queries.imports import BEST_ERROR
 from webapp.strict_json import storable

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from engine.designs.sweep_files import is_sweep_entry, read_sweep_entry
 from engine.errors import EngineError
-from engine.sweep_files import is_sweep_entry, read_sweep_entry
 from webapp.files.json_files import UnreadableFile, json_entries
 from webapp.strict_json import storable
 

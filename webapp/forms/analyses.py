@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from django.core.exceptions import BadRequest
 from django.http import Http404, QueryDict
 
-from engine.population import Range
+from engine.statistics.population import Range
 from webapp.forms.filters import read_ranges
 from webapp.models import ImportedPopulation, Regime, Space, Team
 from webapp.queries import COMPLEXITIES, ErrorChoice

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from django.core.exceptions import BadRequest
 from django.http import QueryDict
 
-from engine.population import Range
+from engine.statistics.population import Range
 from webapp.queries import COMPLEXITIES
 
 MOST_FILTERS = 40

@@ -10,7 +10,7 @@ from django import forms
 from django.forms import BoundField
 
 from engine.errors import InvalidSpace
-from engine.laws import KINDS, STEPPED_KINDS, Law
+from engine.spaces.laws import KINDS, STEPPED_KINDS, Law
 from webapp.forms.fields import NumberField, NumbersField, number_text
 
 PARTS = ("law", "low", "high", "step", "values", "weights")

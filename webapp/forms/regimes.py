@@ -6,10 +6,10 @@ from typing import Any
 
 from django import forms
 
-from engine.datasets import DATA_SETS, FOLDER_PREFIX
 from engine.errors import InvalidRegime, InvalidSpace
-from engine.regimes import AUGMENTATIONS, PRECISIONS, Recipe, Regime
-from engine.sampling import Window
+from engine.spaces.sampling import Window
+from engine.training.datasets import DATA_SETS, FOLDER_PREFIX
+from engine.training.regimes import AUGMENTATIONS, PRECISIONS, Recipe, Regime
 from webapp.forms.fields import NameField, NumberField, number_text
 
 COSTS = ("flops", "params", "acts")

@@ -9,9 +9,9 @@ from django import forms
 
 from engine.designs import BLOCKS, MOST_STAGES, STEMS
 from engine.errors import InvalidSpace
-from engine.laws import Law
-from engine.space_checks import RULES
 from engine.spaces import AnyNetSpace, RegNetSpace
+from engine.spaces.checks import RULES
+from engine.spaces.laws import Law
 from webapp.forms.fields import NameField, NumberField, NumbersField, number_text
 from webapp.forms.laws import LawParameter, LawRow, clean_law, law_fields, law_initial, law_row, numbers_text
 from webapp.models import Family

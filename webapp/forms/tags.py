@@ -7,8 +7,8 @@ import unicodedata
 from django import forms
 from django.core.exceptions import ValidationError
 
-from webapp.filing import LONGEST_TAG
 from webapp.forms.fields import check_name
+from webapp.models.filing import LONGEST_TAG
 
 
 def read_tag(text: str) -> str:

@@ -52,7 +52,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=120)),
-                ('definition', models.JSONField(help_text='engine.regimes JSON, with its schema version')),
+                ('definition', models.JSONField(help_text='engine.training.regimes JSON, with its schema version')),
                 ('data_set', models.CharField(help_text='copied from the definition, for the claim', max_length=120)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
                 ('state', models.CharField(choices=[('requested', 'requested'), ('drawing', 'drawing'), ('ready', 'ready'), ('exhausted', 'exhausted'), ('failed', 'failed')], default='requested', max_length=10)),
                 ('attempt', models.PositiveIntegerField(default=0, help_text='the fence of the draw: + 1 at each claim')),
                 ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('report', models.JSONField(blank=True, default=dict, help_text='statistics of the draw (engine.sampling)')),
+                ('report', models.JSONField(blank=True, default=dict, help_text='statistics of the draw (engine.spaces.sampling)')),
                 ('message', models.TextField(blank=True, help_text='why the draw ended without designs')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.designs import design_from_json
-from engine.population import Population, Range
 from engine.statistics import empirical_bootstrap, holm
 from engine.statistics.bootstrap import Estimate
 from engine.statistics.comparisons import Comparison
+from engine.statistics.population import Population, Range
 from webapp import plots
 from webapp.forms.analyses import Selection
 from webapp.forms.filters import check_columns, in_counts

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from engine.designs import AnyNetDesign, Design, RegNetDesign
-from engine.regimes import Regime as EngineRegime
+from engine.training.regimes import Regime as EngineRegime
 from webapp.wording import compact
 
 LINE_WIDTH = 54  # characters, so that nothing is cut beside the tables
@@ -48,7 +48,7 @@ def engine_code(design: Design, *, in_channels: int, num_classes: int) -> str:
     return "\n".join(
         [
             f"from engine.designs import {name}",
-            "from engine.networks import build_network",
+            "from engine.training.networks import build_network",
             "",
             f"design = {name}(",
             *_filled([f"{item.name}={_literal(getattr(design, item.name))}" for item in fields(design)]),

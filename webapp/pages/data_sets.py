@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.datasets import CIFAR_ADDRESS, DATA_SETS, FOLDER_PREFIX, data_set_facts
+from engine.training.datasets import CIFAR_ADDRESS, DATA_SETS, FOLDER_PREFIX, data_set_facts
 from webapp import queries
 from webapp.queries import Holders
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.candidates import REASONS
+from engine.spaces.candidates import REASONS
 
 
 @dataclass(frozen=True)

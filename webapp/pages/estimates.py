@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.datasets import data_set_facts
-from engine.regimes import Regime as EngineRegime
+from engine.training.datasets import data_set_facts
+from engine.training.regimes import Regime as EngineRegime
 from webapp import queries
 from webapp.models import Regime
 

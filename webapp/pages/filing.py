@@ -8,8 +8,8 @@ from typing import Any
 from django.urls import reverse
 
 from webapp import queries, services
-from webapp.filing import Filed
 from webapp.models import ImportedPopulation, Regime, ResultPage, SampleBatch, Space
+from webapp.models.filing import Filed
 from webapp.services import Obstacle
 from webapp.wording import counted, duration
 

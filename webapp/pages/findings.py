@@ -12,11 +12,11 @@ from urllib.parse import urlencode
 import numpy as np
 from django.urls import reverse
 
-from engine.population import FloatArray, Range
 from engine.statistics import anytime_edf_band, anytime_mean, edf_band, error_edf, failure_bounds
 from engine.statistics.bootstrap import Estimate
 from engine.statistics.edf import EdfBand, ErrorEdf
 from engine.statistics.intervals import median_error, quantile_interval
+from engine.statistics.population import FloatArray, Range
 from engine.statistics.sequential import anytime_median
 from webapp import plots
 from webapp.forms.filters import range_values

@@ -8,10 +8,10 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from engine.laws import Law
-from engine.population import FloatArray, Population
-from engine.proofs import complexity_limits
 from engine.spaces import AnyNetSpace, RegNetSpace
+from engine.spaces.laws import Law
+from engine.spaces.proofs import complexity_limits
+from engine.statistics.population import FloatArray, Population
 
 BoolArray = npt.NDArray[np.bool_]
 KEYS = {"depths": "stage_depths", "widths": "stage_widths"}  # of a sequence in the JSON of a design, where it differs

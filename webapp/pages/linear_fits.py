@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from engine.designs import AnyNetDesign, design_from_json
+from engine.designs.linear_fit import fit_quantized_linear
 from engine.errors import InvalidDesign
-from engine.linear_fit import fit_quantized_linear
-from engine.population import FloatArray
 from engine.statistics import rank_correlation
+from engine.statistics.population import FloatArray
 from webapp import plots
 from webapp.models import Family
 from webapp.pages.drivers import correlation_words

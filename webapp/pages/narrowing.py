@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from engine.errors import InvalidSpace
-from engine.laws import Law
-from engine.space_checks import RULES
 from engine.spaces import AnyNetSpace, RegNetSpace
+from engine.spaces.checks import RULES
+from engine.spaces.laws import Law
 
 STAGE_COLUMN = re.compile(r"(d|w|b|g|groups)_([1-8])")
 STAGE_LAWS = {"d": "depths", "w": "widths", "b": "bottleneck_ratios", "g": "group_widths", "groups": "groups"}

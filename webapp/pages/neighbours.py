@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine.designs import AnyNetDesign
-from engine.population import FloatArray, Population
+from engine.statistics.population import FloatArray, Population
 from webapp import queries
 from webapp.models import Sample
 from webapp.pages.samples import per_block

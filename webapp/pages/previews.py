@@ -15,10 +15,10 @@ import numpy as np
 
 from engine.designs import Design
 from engine.errors import EngineError, SamplingExhausted
-from engine.proofs import Answer
-from engine.regimes import Regime as EngineRegime
-from engine.sampling import Draw, Window, draw_designs
 from engine.spaces import AnyNetSpace, RegNetSpace, space_from_json
+from engine.spaces.proofs import Answer
+from engine.spaces.sampling import Draw, Window, draw_designs
+from engine.training.regimes import Regime as EngineRegime
 from webapp import plots
 from webapp.pages.figures import Figure, Table, text_columns
 from webapp.pages.samples import per_block

@@ -10,9 +10,9 @@ from functools import lru_cache
 from typing import Any
 
 from engine.errors import EngineError
-from engine.regimes import Regime as EngineRegime
-from engine.sampling import Window, draw_designs
 from engine.spaces import space_from_json
+from engine.spaces.sampling import Window, draw_designs
+from engine.training.regimes import Regime as EngineRegime
 from webapp import queries
 from webapp.models import Regime, Space
 from webapp.queries import RegimeCost

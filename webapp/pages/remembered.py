@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from engine.population import FloatArray, Population
 from engine.statistics import (
     compare_errors,
     compare_sequentially,
@@ -28,6 +27,7 @@ from engine.statistics import (
 from engine.statistics.bootstrap import Estimate
 from engine.statistics.comparisons import Comparison
 from engine.statistics.importance import ParameterImportance
+from engine.statistics.population import FloatArray, Population
 from engine.statistics.refine import Refinement
 from engine.statistics.search import RandomSearchCurve, SampleSizeStudy
 from engine.statistics.sequential import SequentialComparison

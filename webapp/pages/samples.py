@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from engine.designs import AnyNetDesign, Design, RegNetDesign
+from engine.designs.linear_fit import LinearFit, fit_error, fit_quantized_linear
 from engine.errors import InvalidDesign
-from engine.linear_fit import LinearFit, fit_error, fit_quantized_linear
 from webapp import plots
 from webapp.models import Epoch, Run, Sample
 from webapp.pages.figures import Figure, LegendEntry, Table, text_columns

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from django.db.models import Model
 
-from engine.population import FloatArray, Population
+from engine.statistics.population import FloatArray, Population
 from webapp.models import ImportedPopulation, Regime, Space, Team
 from webapp.pages.analyses import kept_designs
 from webapp.pages.findings import Kept, Shown

@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 import numpy as np
 
-from engine.space_checks import RULES
 from engine.spaces import AnyNetSpace, RegNetSpace
+from engine.spaces.checks import RULES
 from engine.statistics.refine import Refinement
 from webapp.pages import remembered
 from webapp.pages.findings import Shown, range_words

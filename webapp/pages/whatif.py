@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from engine.designs import design_from_json
-from engine.population import Population
 from engine.spaces import AnyNetSpace, RegNetSpace
 from engine.statistics import edf_band, what_if
+from engine.statistics.population import Population
 from engine.statistics.refine import WhatIf
 from webapp import plots
 from webapp.pages.figures import Figure, LegendEntry, Table, text_columns

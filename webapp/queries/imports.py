@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from django.db.models import QuerySet
 
-from engine.population import Population
-from webapp.columns import Column, decode_list, decode_numbers
+from engine.statistics.population import Population
 from webapp.models import ColumnKind, ImportedColumn, ImportedPopulation, Team
+from webapp.models.columns import Column, decode_list, decode_numbers
 from webapp.queries.populations import COMPLEXITIES, SAMPLE_ID, ErrorChoice, TrainedPopulation
 
 BEST_ERROR = "best_error"

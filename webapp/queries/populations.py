@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from django.db import connection
 
-from engine.population import Population
 from engine.spaces import space_from_json
+from engine.statistics.population import Population
 from webapp.models import Regime, Sample, SampleBatch, Space, Team
 
 ErrorChoice = Literal["final", "best"]

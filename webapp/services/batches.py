@@ -15,9 +15,9 @@ from django.db.models import Count, Q, Sum
 from django.db.models.functions import Coalesce, Now
 
 from engine.designs import AnyNetDesign, RegNetDesign
-from engine.regimes import Regime as EngineRegime
-from engine.sampling import Draw
 from engine.spaces import AnyNetSpace, RegNetSpace, space_from_json
+from engine.spaces.sampling import Draw
+from engine.training.regimes import Regime as EngineRegime
 from webapp.models import BatchState, FailureKind, Regime, Run, RunState, Sample, SampleBatch, Space, Team, User
 from webapp.services.errors import Refused
 from webapp.services.events import record_event

@@ -17,7 +17,6 @@ from django.db.models.deletion import ProtectedError
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 
-from webapp.filing import MOST_TAGS, Filed
 from webapp.models import (
     BatchState,
     Epoch,
@@ -32,6 +31,7 @@ from webapp.models import (
     Team,
     User,
 )
+from webapp.models.filing import MOST_TAGS, Filed
 from webapp.services.errors import Refused
 from webapp.services.events import record_event
 

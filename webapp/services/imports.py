@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from django.db import IntegrityError, transaction
 
 from engine.errors import InvalidPopulation
-from engine.population import Population
-from webapp.columns import Column, encode
+from engine.statistics.population import Population
 from webapp.models import ColumnKind, ImportedColumn, ImportedPopulation, Team, User
+from webapp.models.columns import Column, encode
 from webapp.services.errors import Refused
 from webapp.services.events import record_event
 from webapp.services.spaces import free_slot

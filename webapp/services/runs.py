@@ -20,12 +20,12 @@ from django.db import connection, transaction
 
 from engine.designs import AnyNetDesign
 from engine.errors import EngineError
-from engine.regimes import Regime as EngineRegime
+from engine.training.regimes import Regime as EngineRegime
 from webapp.models import FailureKind, Run, RunState, Sample
 from webapp.services.notifications import tell_of_batches
 
-if TYPE_CHECKING:  # engine.training imports torch, which the web processes must not load
-    from engine.training import EpochResult, TrainingResult
+if TYPE_CHECKING:  # engine.training.loop imports torch, which the web processes must not load
+    from engine.training.loop import EpochResult, TrainingResult
 
 # Retried without being asked, in a fresh attempt, until the counter reaches the limit.
 LOST_WORKER_LIMIT = 3

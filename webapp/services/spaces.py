@@ -7,8 +7,8 @@ from collections import Counter
 from django.db import IntegrityError, transaction
 from django.db.models import Count
 
-from engine.regimes import Regime as EngineRegime
 from engine.spaces import AnyNetSpace, RegNetSpace
+from engine.training.regimes import Regime as EngineRegime
 from webapp.models import Family, ImportedPopulation, Regime, SampleBatch, Space, Team, User
 from webapp.services.errors import Refused
 from webapp.services.events import record_event

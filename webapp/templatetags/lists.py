@@ -12,8 +12,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from webapp import queries
-from webapp.filing import LONGEST_TAG, Filed
 from webapp.forms.lists import Asked
+from webapp.models.filing import LONGEST_TAG, Filed
 from webapp.pages.filing import PLACES
 
 register = template.Library()

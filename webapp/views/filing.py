@@ -20,9 +20,9 @@ from webapp.access import (
     team_action,
     team_form,
 )
-from webapp.filing import Filed
 from webapp.forms.tags import TagForm
 from webapp.models import Team
+from webapp.models.filing import Filed
 from webapp.pages.filing import PLACES, address_of, deletion, name_of
 from webapp.services import Refused
 from webapp.views.refusals import refusals_told

@@ -10,10 +10,10 @@ from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
-from engine import presets
-from engine.regimes import regime_presets
+from engine.spaces import presets
 from engine.statistics import error_edf
 from engine.statistics.bootstrap import Estimate
+from engine.training.regimes import regime_presets
 from webapp import plots, queries, services
 from webapp.access import TeamRequest, team_action, team_page
 from webapp.models import Regime, SampleBatch, Space

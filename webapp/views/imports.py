@@ -17,7 +17,6 @@ from django.shortcuts import redirect, render
 
 from webapp import queries, services
 from webapp.access import TeamRequest, imported_of, team_action, team_form, team_page
-from webapp.columns import Column
 from webapp.files.drafts import Draft, drop_draft, find_draft, keep_upload
 from webapp.files.exports import table_response
 from webapp.files.imports import Imported, guess, left_out_words, read_import
@@ -27,6 +26,7 @@ from webapp.forms.analyses import read_selection
 from webapp.forms.imports import ChoicesForm, UploadForm
 from webapp.forms.lists import Listing, read_list
 from webapp.models import ColumnKind
+from webapp.models.columns import Column
 from webapp.pages.analyses import shown_populations
 from webapp.services import Refused
 from webapp.views.analyses import FILTER_COLUMN

@@ -8,8 +8,8 @@ from django.db.models.functions import Lower
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
-from engine.regimes import Regime as EngineRegime
-from engine.regimes import regime_presets
+from engine.training.regimes import Regime as EngineRegime
+from engine.training.regimes import regime_presets
 from webapp import queries, services
 from webapp.access import TeamRequest, regime_of, team_form, team_page
 from webapp.forms import RegimeForm, regime_initial

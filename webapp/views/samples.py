@@ -8,8 +8,8 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from engine.designs import AnyNetDesign, design_from_json
-from engine.regimes import Regime as EngineRegime
 from engine.spaces import space_from_json
+from engine.training.regimes import Regime as EngineRegime
 from webapp import queries
 from webapp.access import TeamRequest, sample_of, team_page
 from webapp.models import Epoch, Run, RunState, Sample

@@ -12,9 +12,8 @@ from django.db.models import Q
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 
-from engine import presets
-from engine.regimes import Regime as EngineRegime
-from engine.spaces import AnyNetSpace, RegNetSpace, space_from_json
+from engine.spaces import AnyNetSpace, RegNetSpace, presets, space_from_json
+from engine.training.regimes import Regime as EngineRegime
 from webapp import queries, services
 from webapp.access import TeamRequest, regime_of, space_of, team_action, team_form, team_page
 from webapp.files.exports import csv_response

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from engine.errors import InvalidPopulation
-from engine.population import Population
 from engine.statistics import (
     anytime_edf_band,
     area_under_edf,
@@ -22,6 +21,7 @@ from engine.statistics import (
     failure_bounds,
     normalised_edf,
 )
+from engine.statistics.population import Population
 
 ERRORS = st.lists(st.floats(0, 100) | st.sampled_from([40.0, 41.0]), min_size=1, max_size=30)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine import laws
 from engine.errors import InvalidPopulation
-from engine.population import Population
+from engine.spaces import laws
 from engine.statistics import parameter_importance
+from engine.statistics.population import Population
 
 DEPTH = laws.uniform(low=1, high=16)
 RATIO = laws.choice([1, 2, 4])

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from engine.errors import InvalidPopulation
-from engine.population import Population
 from engine.statistics import compare_errors, suggest_refinements, what_if
+from engine.statistics.population import Population
 
 
 def population(n: int = 200) -> Population:

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine import laws
 from engine.designs import AnyNetDesign, RegNetDesign
 from engine.errors import InvalidPopulation
-from engine.spaces import AnyNetSpace, RegNetSpace
+from engine.spaces import AnyNetSpace, RegNetSpace, laws
 from engine.statistics import Source, mean_error, reweight
 
 DEPTH = laws.uniform(low=1, high=16)

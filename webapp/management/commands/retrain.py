@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from engine.designs import AnyNetDesign
 from engine.errors import EngineError
-from engine.regimes import Regime as EngineRegime
+from engine.training.regimes import Regime as EngineRegime
 from webapp.models import Epoch, Run, RunState
 from webapp.services.runs import run_seed
 
@@ -84,7 +84,7 @@ def _train(run: Run, device: str, on_epoch: Any) -> Any:
     """The same training once more, without the time limit: this machine may be a slower one."""
     import torch
 
-    from engine.training import ResidentData, train_network
+    from engine.training.loop import ResidentData, train_network
 
     # As many threads as then: another number adds in another order.
     torch.set_num_threads(int(run.versions.get("threads", 1)))

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.checks import whole_number
-from engine.designs import MOST_STAGES, AnyNetDesign, Design
+from engine.designs.design import MOST_STAGES, AnyNetDesign, Design
+from engine.designs.stages import adjust_stages, generate_stages
 from engine.errors import InvalidDesign
-from engine.stages import adjust_stages, generate_stages
 
 Ints = NDArray[np.int64]
 # A number that holds for all designs, or an array with one entry a design.

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import InvalidPopulation
-from engine.population import Population
+from engine.statistics.population import Population
 
 
 def population() -> Population:

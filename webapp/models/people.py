@@ -1,4 +1,4 @@
-"""The tables of people: users, teams, who is in which, invitations, tokens. They are part of webapp.models."""
+"""The tables of people: users, teams, who is in which, invitations, tokens."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.sequences import LawSequence
-from engine.stages import Floats, Ints, level_widths, stage_starts
+from engine.designs.stages import Floats, Ints, level_widths, stage_starts
+from engine.spaces.sequences import LawSequence
 
 # Relative distance under which a ratio counts as lying on a point of change.
 CLOSE = 1e-11

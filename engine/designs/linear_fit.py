@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.checks import LARGEST_WHOLE, sequence, whole_number
-from engine.designs import MOST_STAGES, Design, regnet_parameters
+from engine.designs.design import MOST_STAGES, Design, regnet_parameters
+from engine.designs.stages import LARGEST_REGNET_DEPTH, WIDTH_QUANTUM, Floats, Ints, level_widths, stage_starts
 from engine.errors import InvalidDesign
-from engine.stages import LARGEST_REGNET_DEPTH, WIDTH_QUANTUM, Floats, Ints, level_widths, stage_starts
 
 # The grid: [DNDS] searches w_0 and w_a up to 256.
 GRID_W_0 = np.arange(8, 257, 8)

@@ -18,14 +18,21 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.optim.sgd import sgd
 
-from engine.augmentation import augment
-from engine.checkpoints import CheckpointStore as CheckpointStore
-from engine.designs import Design
-from engine.devices import device_kind, find_device, memory_errors_named, peak_memory, reset_peak_memory, versions
+from engine.designs.design import Design
 from engine.errors import Diverged, TimedOut, TrainingInterrupted
-from engine.networks import build_network
-from engine.regimes import Recipe as Recipe
-from engine.resident_data import ResidentData as ResidentData
+from engine.training.augmentation import augment
+from engine.training.checkpoints import CheckpointStore as CheckpointStore
+from engine.training.devices import (
+    device_kind,
+    find_device,
+    memory_errors_named,
+    peak_memory,
+    reset_peak_memory,
+    versions,
+)
+from engine.training.networks import build_network
+from engine.training.regimes import Recipe as Recipe
+from engine.training.resident_data import ResidentData as ResidentData
 
 # Asking whether the loss is finite waits for a GPU to finish its queue; so rarely it costs nothing.
 STEPS_BETWEEN_CHECKS = 50

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from engine.checks import finite_number, json_object, one_of, whole_number
-from engine.datasets import data_set_facts
 from engine.errors import InvalidRegime
-from engine.sampling import Window
+from engine.spaces.sampling import Window
+from engine.training.datasets import data_set_facts
 
 SCHEMA = 1
 AUGMENTATIONS = ("none", "crop_flip", "resized_crop_flip")
@@ -97,7 +97,7 @@ class Regime:
     Parameters
     ----------
     data_set : str
-        A name in `engine.datasets.DATA_SETS`, or "image-folder:" and the name of a folder of images.
+        A name in `engine.training.datasets.DATA_SETS`, or "image-folder:" and the name of a folder of images.
     resolution : int
         Side of the square input image in pixels, 4 to 1024.
     window : Window

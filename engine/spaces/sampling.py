@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from engine.candidates import CODES, REASONS, Candidates, draw_candidates
 from engine.checks import finite_number, positive_number, sequence, shown, whole_number
-from engine.complexity import Complexities, Ints, check_image, count_columns
-from engine.designs import Design
+from engine.designs.complexity import Complexities, Ints, check_image, count_columns
+from engine.designs.design import Design
 from engine.errors import EngineError, InvalidRegime, SamplingExhausted
-from engine.sequences import Positions
-from engine.spaces import Space
+from engine.spaces.candidates import CODES, REASONS, Candidates, draw_candidates
+from engine.spaces.sequences import Positions
+from engine.spaces.space import Space
 
 CHUNK = 16_384
 LARGEST_DRAW = 100_000
@@ -95,7 +95,7 @@ class Draw:
     acceptance_interval : tuple of float
         Its 95 % Wilson interval.
     rejected : dict of str to int
-        Candidates rejected, by the first reason; the keys are those of `engine.candidates.REASONS`.
+        Candidates rejected, by the first reason; the keys are those of `engine.spaces.candidates.REASONS`.
     estimated_size : float
         Estimate of how many parameter vectors of the space meet every condition: the mean over the candidates of
         1 / probability where one does, 0 elsewhere. For uniform laws the acceptance times the number of vectors.
@@ -149,7 +149,7 @@ def draw_designs(
     window : Window, optional
         Limits of their complexity.
     resolution, in_channels, num_classes : int
-        What the complexity is counted for, as in `engine.complexity.complexities`.
+        What the complexity is counted for, as in `engine.designs.complexity.complexities`.
     max_candidates : int
         Candidates to look at before giving up.
     max_seconds : float

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import image_files
 from engine.errors import DataMissing, InvalidRegime, OutOfMemory
-from engine.image_files import DIGITS_TEST_IMAGES, Split
+from engine.training import image_files
+from engine.training.image_files import DIGITS_TEST_IMAGES, Split
 
 FOLDER_PREFIX = "image-folder:"
 FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

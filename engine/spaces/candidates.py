@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.complexity import Complexities, DesignColumns, adjusted_columns
-from engine.designs import AnyNetDesign, Design, RegNetDesign
-from engine.proofs import complexity_limits
-from engine.sequences import Positions
-from engine.spaces import AnyNetSpace, RegNetSpace, Space
-from engine.stages import generate_stages
+from engine.designs.complexity import Complexities, DesignColumns, adjusted_columns
+from engine.designs.design import AnyNetDesign, Design, RegNetDesign
+from engine.designs.stages import generate_stages
+from engine.spaces.proofs import complexity_limits
+from engine.spaces.sequences import Positions
+from engine.spaces.space import AnyNetSpace, RegNetSpace, Space
 
 # Why a candidate can be rejected, as a key of the draw's report and in words; a candidate counts for the first.
 REASONS = {

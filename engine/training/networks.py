@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from engine.designs import AnyNetDesign, RegNetDesign
+from engine.designs.design import AnyNetDesign, RegNetDesign
 from engine.errors import InvalidDesign
 
 

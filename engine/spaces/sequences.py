@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.laws import Floats, Law
+from engine.spaces.laws import Floats, Law
 
 Relation = Literal["free", "equal", "non_decreasing"]
 Positions = NDArray[np.intp]

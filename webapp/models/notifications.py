@@ -1,4 +1,4 @@
-"""The table of notifications, which is the outbox of their mails as well. It is part of webapp.models."""
+"""The table of notifications, which is the outbox of their mails as well."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from webapp.people import Team, User
+from webapp.models.people import Team, User
 
 
 class NotificationKind(models.TextChoices):

@@ -11,10 +11,10 @@ from functools import cache
 from typing import Any
 
 from engine.checks import shown
-from engine.designs import AnyNetDesign, Design, RegNetDesign
+from engine.designs.design import AnyNetDesign, Design, RegNetDesign
 from engine.errors import InvalidDesign, InvalidSpace
-from engine.laws import Law, choice, log_uniform, power_of_two, power_of_two_or_log_uniform, uniform
-from engine.spaces import AnyNetSpace, RegNetSpace, Space
+from engine.spaces.laws import Law, choice, log_uniform, power_of_two, power_of_two_or_log_uniform, uniform
+from engine.spaces.space import AnyNetSpace, RegNetSpace, Space
 
 RULES_BY_LETTER: dict[str, tuple[str, ...]] = {
     "A": (),

@@ -13,15 +13,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from engine import space_checks
 from engine.checks import json_object, one_of, whole_number
-from engine.designs import MOST_STAGES, SCHEMA, AnyNetDesign, Design, RegNetDesign, trunk_values
+from engine.designs.design import MOST_STAGES, SCHEMA, AnyNetDesign, Design, RegNetDesign, trunk_values
 from engine.errors import InvalidSpace
-from engine.laws import Law, choice
-from engine.proofs import Answer, contains_anynet, contains_regnet, drawn_values, prove_subset
-from engine.regnet_counts import count_generations
-from engine.sequences import LawSequence
-from engine.space_checks import RULES, TIES
+from engine.spaces import checks as space_checks
+from engine.spaces.checks import RULES, TIES
+from engine.spaces.laws import Law, choice
+from engine.spaces.proofs import Answer, contains_anynet, contains_regnet, drawn_values, prove_subset
+from engine.spaces.regnet_counts import count_generations
+from engine.spaces.sequences import LawSequence
 
 __all__ = ["RULES", "TIES", "Answer", "AnyNetSpace", "RegNetSpace", "Space", "space_from_json"]
 

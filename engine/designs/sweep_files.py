@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.checks import finite_number, positive_number, sequence
-from engine.designs import AnyNetDesign, Design, RegNetDesign
+from engine.designs.design import AnyNetDesign, Design, RegNetDesign
 from engine.errors import InvalidDesign, InvalidPopulation
 
 STEMS = {

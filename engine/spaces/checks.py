@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from engine.checks import LARGEST_WHOLE, finite_number, positive_number, sequence, shown, whole_number
-from engine.designs import BOTTLENECK_BLOCKS, LARGEST_RATIO, LARGEST_STRIDE, MOST_STAGES
+from engine.designs.design import BOTTLENECK_BLOCKS, LARGEST_RATIO, LARGEST_STRIDE, MOST_STAGES
+from engine.designs.stages import LARGEST_REGNET_DEPTH, WIDTH_QUANTUM
 from engine.errors import InvalidSpace
-from engine.laws import Law
-from engine.regnet_counts import counting_work
-from engine.sequences import Relation
-from engine.stages import LARGEST_REGNET_DEPTH, WIDTH_QUANTUM
+from engine.spaces.laws import Law
+from engine.spaces.regnet_counts import counting_work
+from engine.spaces.sequences import Relation
 
 # Name of the rule: the parameter it is about, the relation it demands, and what it says.
 RULES: dict[str, tuple[str, Relation, str]] = {

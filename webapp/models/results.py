@@ -1,4 +1,4 @@
-"""The tables of result pages and of the links that share them. They are part of webapp.models."""
+"""The tables of result pages and of the links that share them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from webapp.filing import Filed
-from webapp.people import Team, User
+from webapp.models.filing import Filed
+from webapp.models.people import Team, User
 
 
 class ResultPage(Filed):

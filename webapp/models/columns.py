@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from webapp.models import ColumnKind
+from webapp.models.imports import ColumnKind
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from engine.checks import LARGEST_WHOLE, finite_number, json_object, one_of, positive_number, sequence, whole_number
+from engine.designs.stages import LARGEST_REGNET_DEPTH, WIDTH_QUANTUM, Adjusted, adjust_stages, generate_stages
 from engine.errors import EngineError, InvalidDesign
-from engine.stages import LARGEST_REGNET_DEPTH, WIDTH_QUANTUM, Adjusted, adjust_stages, generate_stages
 
 SCHEMA = 1
 MOST_STAGES = 8

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.complexity import complexity
-from engine.designs import AnyNetDesign, RegNetDesign
-from engine.laws import Law
-from engine.space_checks import RULES
-from engine.stages import WIDTH_QUANTUM
+from engine.designs.complexity import complexity
+from engine.designs.design import AnyNetDesign, RegNetDesign
+from engine.designs.stages import WIDTH_QUANTUM
+from engine.spaces.checks import RULES
+from engine.spaces.laws import Law
 
 if TYPE_CHECKING:  # spaces asks its questions here
-    from engine.designs import Design
-    from engine.spaces import AnyNetSpace, RegNetSpace, Space
+    from engine.designs.design import Design
+    from engine.spaces.space import AnyNetSpace, RegNetSpace, Space
 
 TRUNK = ("stem", "stem_width", "block", "se_ratio", "head_width")
 LETTERS = {"depths": "d", "widths": "w", "bottleneck_ratios": "b", "group_widths": "g", "groups": "groups"}

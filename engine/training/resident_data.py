@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.datasets import Images, load_images
-from engine.devices import find_device, memory_errors_named
 from engine.errors import InvalidRegime
-from engine.regimes import Regime
+from engine.training.datasets import Images, load_images
+from engine.training.devices import find_device, memory_errors_named
+from engine.training.regimes import Regime
 
 
 @dataclass(frozen=True, kw_only=True)

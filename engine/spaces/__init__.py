@@ -1,0 +1,8 @@
+"""Spaces: laws of parameters with rules between them, counted, drawn from, and proven to lie inside each other."""
+
+from __future__ import annotations
+
+from engine.spaces.checks import RULES
+from engine.spaces.space import AnyNetSpace, RegNetSpace, Space, space_from_json
+
+__all__ = ["RULES", "AnyNetSpace", "RegNetSpace", "Space", "space_from_json"]

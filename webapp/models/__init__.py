@@ -1,0 +1,48 @@
+"""The tables: what must never be false is a named constraint here, not a habit elsewhere.
+
+Every write goes through webapp.services, every read that spans rows through webapp.queries.
+"""
+
+from __future__ import annotations
+
+from webapp.models.batches import BatchState, Sample, SampleBatch
+from webapp.models.events import Event
+from webapp.models.filing import Filed
+from webapp.models.imports import ColumnKind, ImportedColumn, ImportedPopulation
+from webapp.models.notifications import Notification, NotificationKind
+from webapp.models.people import ApiToken, Concern, Invitation, Membership, PasswordMail, Role, Team, User, UserManager
+from webapp.models.results import ResultPage, ShareLink
+from webapp.models.runs import Epoch, FailureKind, Run, RunState, Worker
+from webapp.models.spaces import Family, Regime, Space
+
+__all__ = [
+    "ApiToken",
+    "BatchState",
+    "ColumnKind",
+    "Concern",
+    "Epoch",
+    "Event",
+    "FailureKind",
+    "Family",
+    "Filed",
+    "ImportedColumn",
+    "ImportedPopulation",
+    "Invitation",
+    "Membership",
+    "Notification",
+    "NotificationKind",
+    "PasswordMail",
+    "Regime",
+    "ResultPage",
+    "Role",
+    "Run",
+    "RunState",
+    "Sample",
+    "SampleBatch",
+    "ShareLink",
+    "Space",
+    "Team",
+    "User",
+    "UserManager",
+    "Worker",
+]
