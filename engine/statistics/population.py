@@ -157,3 +157,10 @@ def _column(name: str, values: npt.ArrayLike) -> FloatArray:
 def _frozen(column: FloatArray) -> FloatArray:
     column.flags.writeable = False
     return column
+
+
+def whole_numbers(column: FloatArray) -> list[float] | list[int]:
+    """The values of a column as a list, as integers where all are whole: a depth is 12 and not 12.0."""
+    whole = bool(np.all(column == np.rint(column))) and bool(np.all(np.abs(column) < 2**53))
+    values: list[float] | list[int] = (column.astype(np.int64) if whole else column).tolist()
+    return values

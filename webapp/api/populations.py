@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from django.http import JsonResponse
+from django.http import Http404, JsonResponse
 from ninja import Query, Router
 
 from engine.statistics.bootstrap import Estimate
+from engine.statistics.population import whole_numbers
 from webapp import queries
 from webapp.access import TeamRequest, regime_of, space_of
-from webapp.api.schemas import AnalysisOut, AnalysisQuery, PopulationOut, PopulationQuery, Populations, or_problem
+from webapp.analysis import AnalysedPopulation
+from webapp.analysis.comparing import PopulationPair
+from webapp.analysis.in_order import InOrder
+from webapp.analysis.populations import known_columns
+from webapp.api.schemas import (
+    AnalysisOut,
+    AnalysisQuery,
+    PopulationOut,
+    PopulationQuery,
+    Populations,
+    TableOut,
+    or_problem,
+)
 from webapp.api.tokens import READER
-from webapp.forms.analyses import read_selection
-from webapp.pages.analyses import Pair, compare_pairs, finding, shown_populations
-from webapp.pages.findings import Shown
-from webapp.pages.in_order import InOrder, compare_all_in_order
-from webapp.plots import FloatArray
+from webapp.forms.analyses import read_analysis, read_rows, read_selection
+from webapp.pages.analysis_tables import table_exists, table_of
 
 router = Router(tags=["populations and analyses"])
 
@@ -57,16 +66,9 @@ def get_population(request: TeamRequest, space_id: int, regime_id: int, chosen: 
             "pending": population.pending,
             "cancelled": trained.cancelled,
             "ahead": len(trained.ahead),
-            "columns": {name: _values(population[name][rows]) for name in population.names},
+            "columns": {name: whole_numbers(population[name][rows]) for name in population.names},
         }
     )
-
-
-def _values(column: FloatArray) -> list[float]:
-    """Whole numbers as integers, so that a depth is 12 and not 12.0."""
-    whole = bool(np.all(column == np.rint(column))) and bool(np.all(np.abs(column) < 2**53))
-    found: list[float] = (column.astype(np.int64) if whole else column).tolist()
-    return found
 
 
 @router.get("/analyses", response=or_problem(AnalysisOut), auth=READER)
@@ -75,39 +77,50 @@ def get_analysis(request: TeamRequest, chosen: Query[AnalysisQuery]) -> dict[str
 
     The page's filters count too: ?max_depth=20 or ?min_flops=1.5 (millions).
     """
-    selection = read_selection(request.GET, request.team)
-    shown = shown_populations(selection)
-    used = [one for one in shown if one.n]
-    pairs, in_order = compare_pairs(used), compare_all_in_order(used)
+    analysis = read_analysis(request.GET, request.team)
     return {
-        "error": selection.error,
-        "finding": finding(used, pairs, in_order) if used else None,
-        "populations": [_finding(one) for one in shown],
-        "pairs": [_pair(pair) for pair in pairs],
-        "in_order": [_in_order(one) for one in in_order],
+        "error": analysis.selection.error,
+        "finding": None if analysis.is_empty else analysis.finding,
+        "populations": [_population(one) for one in analysis.populations],
+        "pairs": [_pair(pair) for pair in analysis.pairs],
+        "in_order": [_in_order(one) for one in analysis.in_order],
     }
 
 
-def _finding(shown: Shown) -> dict[str, Any]:
-    population = shown.trained.population
+@router.get("/analyses/tables/{name}", response=or_problem(TableOut), auth=READER)
+def get_table(request: TeamRequest, name: str, chosen: Query[AnalysisQuery]) -> dict[str, Any]:
+    """A table of an analysis as columns, by its name: populations, pairwise-tests, best, by-depth and others.
+
+    The numbers are those of the page in full precision; an interval is two columns, ..._low and ..._high.
+    """
+    selection = read_selection(request.GET)
+    if not table_exists(name, known_columns(read_rows(selection, request.team))):
+        raise Http404(f"An analysis has no table {name[:60]}.")
+    table = table_of(read_analysis(request.GET, request.team), name)
+    if table is None:
+        raise Http404(f"This analysis has no table {name[:60]}.")
+    return {"name": name, "label": table.label, "columns": table.as_columns()}
+
+
+def _population(population: AnalysedPopulation) -> dict[str, Any]:
     return {
-        "population": shown.pair,
-        "name": shown.name,
-        "n": shown.n,
+        "population": population.token,
+        "name": population.name,
+        "n": population.n,
         "failed": population.failed,
         "pending": population.pending,
-        "cancelled": shown.trained.cancelled,
-        "min": shown.edf.min if shown.n else None,
-        "median": _estimate(shown.median) if shown.n else None,
-        "mean": _estimate(shown.mean) if shown.n else None,
+        "cancelled": population.data.cancelled,
+        "min": population.edf.min if population.n else None,
+        "median": _estimate(population.median) if population.n else None,
+        "mean": _estimate(population.mean) if population.n else None,
     }
 
 
-def _pair(pair: Pair) -> dict[str, Any]:
+def _pair(pair: PopulationPair) -> dict[str, Any]:
     test = pair.comparison
     return {
-        "first": pair.first.pair,
-        "second": pair.second.pair,
+        "first": pair.first.token,
+        "second": pair.second.token,
         "mean_difference": _interval(test.mean_difference, test.interval, test.confidence),
         "mean_difference_together": _interval(test.mean_difference, pair.interval, test.confidence),
         "median_difference": _interval(*pair.medians, test.confidence),
@@ -120,8 +133,8 @@ def _pair(pair: Pair) -> dict[str, Any]:
 def _in_order(one: InOrder) -> dict[str, Any]:
     result = one.result
     return {
-        "first": one.first.pair,
-        "second": one.second.pair,
+        "first": one.first.token,
+        "second": one.second.token,
         "verdict": result.verdict,
         "pairs": result.n,
         "won": result.won,

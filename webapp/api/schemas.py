@@ -9,9 +9,9 @@ from ninja import Field, Schema
 from pydantic import ConfigDict
 
 from engine.statistics import Verdict
+from webapp.analysis.in_order import MOST_PAIRS
 from webapp.forms.batches import LARGEST_SEED
 from webapp.models.filing import MOST_TAGS
-from webapp.pages.in_order import MOST_PAIRS
 from webapp.services.batches import LARGEST_BATCH
 
 LARGEST_ID = 2**63 - 1
@@ -316,4 +316,12 @@ class AnalysisOut(Schema):
     pairs: list[PairOut] = Field(description="every two that have a sample")
     in_order: list[InOrderOut] = Field(
         description="every two whose draw order is known, the surest first; it is not known of imports"
+    )
+
+
+class TableOut(Schema):
+    name: str
+    label: str = Field(description="its heading on the page")
+    columns: dict[str, list[str | int | float | None]] = Field(
+        description="one list a column, in the order of the table; null where a cell is empty"
     )

@@ -13,6 +13,8 @@ import numpy as np
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
+from engine.statistics.population import whole_numbers
+
 RISKY = ("=", "+", "-", "@", "\t", "\r")
 LINES_A_PIECE = 1_000
 
@@ -64,9 +66,7 @@ def _values(values: Any) -> list[Any]:
     """Whole numbers as integers, so that no file says 12.0 for a depth."""
     if not isinstance(values, np.ndarray):
         return list(values)
-    whole = bool(np.all(values == np.rint(values))) and bool(np.all(np.abs(values) < 2**53))
-    found: list[Any] = values.astype(np.int64).tolist() if whole else values.tolist()
-    return found
+    return list(whole_numbers(values))
 
 
 def _in_pieces(lines: Iterator[str]) -> Iterator[str]:

@@ -2,41 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from django.utils.text import slugify
+from django.utils.functional import cached_property
 
-
-@dataclass(frozen=True)
-class Column:
-    """Head of a column with its unit; numbers are right-aligned."""
-
-    title: str
-    numeric: bool = True
-    hidden: bool = False
-
-
-@dataclass(frozen=True)
-class Table:
-    """Cells are text, escaped when shown; the first of a row is its head, and leads to the row's of ``links``."""
-
-    label: str
-    columns: Sequence[Column]
-    rows: Sequence[Sequence[str]]
-    links: Sequence[str] = ()
-
-    @property
-    def slug(self) -> str:
-        """Its name in an address."""
-        return slugify(self.label)
-
-    @property
-    def lines(self) -> list[tuple[list[tuple[str, Column]], str]]:
-        """The cells of every row with their columns, and where its head leads, if anywhere."""
-        cells = [list(zip(row, self.columns, strict=True)) for row in self.rows]
-        return list(zip(cells, self.links or [""] * len(cells), strict=True))
+from webapp.analysis.tables import Table
+from webapp.plots import Plot
 
 
 @dataclass(frozen=True)
@@ -52,22 +24,24 @@ class LegendEntry:
 
 @dataclass(frozen=True)
 class Figure:
-    """A Bokeh plot with everything that stands around it. ``size`` is a height class of the stylesheet."""
+    """A Bokeh plot, drawn when it is first asked for, with everything that stands around it.
+
+    ``size`` is a height class of the stylesheet, ``link`` where a button beside the title leads.
+    """
 
     element: str
-    plot: Any
+    draw: Callable[[], Plot]
     caption: str
     table: Table
     size: str = ""
     title: str = ""
     note: str = ""
     csv: str = ""
-    legend: Sequence[LegendEntry] = field(default_factory=tuple)
+    legend: Sequence[LegendEntry] = ()
     link: str = ""
     link_text: str = ""
     link_label: str = ""
 
-
-def text_columns(*titles: str, text: int = 1) -> list[Column]:
-    """Columns of which the first ``text`` hold words and the others numbers."""
-    return [Column(title, numeric=k >= text) for k, title in enumerate(titles)]
+    @cached_property
+    def plot(self) -> Plot:
+        return self.draw()

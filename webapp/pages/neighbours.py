@@ -11,8 +11,8 @@ import numpy as np
 from engine.designs import AnyNetDesign
 from engine.statistics.population import FloatArray, Population
 from webapp import queries
+from webapp.analysis.populations import per_block
 from webapp.models import Sample
-from webapp.pages.samples import per_block
 from webapp.queries import SAMPLE_ID
 from webapp.wording import compact
 

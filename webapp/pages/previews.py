@@ -20,8 +20,10 @@ from engine.spaces.proofs import Answer
 from engine.spaces.sampling import Draw, Window, draw_designs
 from engine.training.regimes import Regime as EngineRegime
 from webapp import plots
-from webapp.pages.figures import Figure, Table, text_columns
-from webapp.pages.samples import per_block
+from webapp.analysis import tables
+from webapp.analysis.populations import per_block
+from webapp.analysis.tables import Column, Table
+from webapp.pages.figures import Figure
 from webapp.plots import FloatArray
 from webapp.wording import percent, significant
 
@@ -34,6 +36,7 @@ MOST_CANDIDATES = 20_000
 MOST_SECONDS = 1.0
 SHOWN_QUANTILE = 0.95
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+UNITS = {"G": "billions", "M": "millions"}
 
 
 @dataclass(frozen=True)
@@ -156,9 +159,9 @@ def _histogram(name: str, counts: FloatArray, limits: Any, slot: int) -> Figure:
         window = (low / scale if low is not None else None, high / scale if high is not None else None)
     return Figure(
         element=f"{SPREAD}{name}",
-        plot=plots.histogram_figure(shown, label=f"{name} ({unit})", slot=slot, window=window),
+        draw=lambda: plots.histogram_figure(shown, label=f"{name} ({unit})", slot=slot, window=window),
         caption=_histogram_caption(len(counts) - len(shown), len(counts), window, unit),
-        table=_quantile_table(name, counts / scale, unit),
+        table=_quantile_table(name, counts, scale, unit),
         title=name,
     )
 
@@ -189,8 +192,10 @@ def _histogram_caption(beyond: int, n: int, window: Any, unit: str) -> str:
     return f"{said} The top {percent(beyond / n, 0)} are off the axis." if beyond else said
 
 
-def _quantile_table(name: str, values: FloatArray, unit: str) -> Table:
-    rows: Sequence[Sequence[str]] = [
-        [percent(share, 0), significant(float(np.quantile(values, share)))] for share in QUANTILES
+def _quantile_table(name: str, counts: FloatArray, scale: float, unit: str) -> Table:
+    columns = [Column("Quantile", "share", tables.Share), Column(f"{name} ({unit})", name, unit=UNITS[unit])]
+    rows = [
+        [tables.Share(share), tables.Number(float(np.quantile(counts, share)) / scale, style="significant")]
+        for share in QUANTILES
     ]
-    return Table(f"Quantiles of {name}", text_columns("Quantile", f"{name} ({unit})"), rows)
+    return Table(f"Quantiles of {name}", columns, rows)

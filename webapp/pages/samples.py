@@ -12,10 +12,22 @@ from engine.designs import AnyNetDesign, Design, RegNetDesign
 from engine.designs.linear_fit import LinearFit, fit_error, fit_quantized_linear
 from engine.errors import InvalidDesign
 from webapp import plots
+from webapp.analysis import tables
+from webapp.analysis.populations import per_block
+from webapp.analysis.tables import Column, Table
 from webapp.models import Epoch, Run, Sample
-from webapp.pages.figures import Figure, LegendEntry, Table, text_columns
+from webapp.pages.figures import Figure, LegendEntry
 from webapp.queries import COMPLEXITIES, TrainedPopulation
 from webapp.wording import NBSP, compact, counted, fixed, joined
+
+STAGE_COLUMNS = (
+    Column("Stage", "stage", tables.Count),
+    Column("Depth d_i", "depth", tables.Count),
+    Column("Width w_i", "width", tables.Count),
+    Column("group_width", "group_width", tables.Count),
+    Column("b", "bottleneck_ratio"),
+    Column("stride", "stride", tables.Count),
+)
 
 
 @dataclass(frozen=True)
@@ -83,16 +95,18 @@ def linear_fit_of(drawn: Design, anynet: AnyNetDesign) -> LinearFit | None:
         return None
 
 
-def per_block(depths: Sequence[int], widths: Sequence[int]) -> list[int]:
-    return [width for depth, width in zip(depths, widths, strict=True) for _ in range(depth)]
-
-
 def stage_shown(drawn: Design, anynet: AnyNetDesign, *, slot: int) -> Figure:
     """Width of each block with the quantised linear fit through them."""
     fit = linear_fit_of(drawn, anynet)
-    columns = text_columns("Stage", "Depth d_i", "Width w_i", "group_width", "b", "stride")
     rows = [
-        [str(k + 1), str(d), f"{w:,}", str(g), compact(b), str(s)]
+        [
+            tables.Count(k + 1),
+            tables.Count(d),
+            tables.Count(w),
+            tables.Count(g),
+            tables.Number(b, style="compact"),
+            tables.Count(s),
+        ]
         for k, (d, w, g, b, s) in enumerate(
             zip(
                 anynet.stage_depths,
@@ -105,8 +119,13 @@ def stage_shown(drawn: Design, anynet: AnyNetDesign, *, slot: int) -> Figure:
         )
     ]
     widths = per_block(anynet.stage_depths, anynet.stage_widths)
-    plot = plots.stage_figure(widths, slot=slot, **_fit_lines(fit))
-    return Figure("stages", plot, _fit_caption(fit), Table("Stages", columns, rows), size="mid")
+    return Figure(
+        "stages",
+        lambda: plots.stage_figure(widths, slot=slot, **_fit_lines(fit)),
+        _fit_caption(fit),
+        Table("Stages", STAGE_COLUMNS, rows),
+        size="mid",
+    )
 
 
 def _fit_lines(fit: LinearFit | None) -> dict[str, Any]:
@@ -136,12 +155,13 @@ def learning_shown(runs: Sequence[Run], epochs: Sequence[Epoch], *, slot: int) -
         return None
     keys = {run.pk: f"run-{run.replicate + 1}" for run in drawn}
     longest = max(len(curve) for curve in curves.values())
-    columns = text_columns("Epoch", *(f"Run {run.replicate + 1} (%)" for run in drawn))
-    rows = [[str(k + 1), *(_entry(curves[run.pk], k) for run in drawn)] for k in range(longest)]
+    columns = [Column("Epoch", "epoch", tables.Count)]
+    columns += [Column(f"Run {run.replicate + 1} (%)", f"run_{run.replicate + 1}", unit="percent") for run in drawn]
+    rows = [[tables.Count(k + 1), *(_entry(curves[run.pk], k) for run in drawn)] for k in range(longest)]
     last = joined([f"{fixed(curves[run.pk][-1])}{NBSP}%" for run in drawn])
     return Figure(
         "learning",
-        plots.learning_curve_figure({keys[run.pk]: curves[run.pk] for run in drawn}, slot=slot),
+        lambda: plots.learning_curve_figure({keys[run.pk]: curves[run.pk] for run in drawn}, slot=slot),
         f"Test error of {counted(len(drawn), 'run')} after the last epoch so far ({longest}): {last}.",
         Table("Learning curves", columns, rows),
         size="mid",
@@ -152,8 +172,8 @@ def learning_shown(runs: Sequence[Run], epochs: Sequence[Epoch], *, slot: int) -
     )
 
 
-def _entry(curve: Sequence[float], k: int) -> str:
-    return fixed(curve[k]) if k < len(curve) else "–"
+def _entry(curve: Sequence[float], k: int) -> tables.Number:
+    return tables.Number(curve[k] if k < len(curve) else None)
 
 
 def finding_of(sample: Sample, runs: Sequence[Run], rank: Rank | None) -> str:

@@ -25,6 +25,7 @@ from engine.statistics.bootstrap import EmpiricalBootstrap
 from engine.statistics.edf import EdfBand, ErrorEdf, FailureBounds, NormalisedEdf
 
 FloatArray = npt.NDArray[np.float64]
+Plot = Any  # a model of Bokeh, which has no types of its own
 PLAIN_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 
 FONT = "Inter, system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"

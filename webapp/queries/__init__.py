@@ -19,7 +19,13 @@ from webapp.queries.batches import (
 )
 from webapp.queries.costs import RegimeCost, regime_cost, regime_costs
 from webapp.queries.filing import BatchContents, batch_contents, tags_in_use
-from webapp.queries.imports import imported_populations, load_columns, load_designs, load_imported
+from webapp.queries.imports import (
+    imported_populations,
+    load_columns,
+    load_designs,
+    load_imported,
+    number_columns,
+)
 from webapp.queries.notifications import count_unread, notification_lines, notifications_of
 from webapp.queries.populations import (
     COMPLEXITIES,
@@ -131,6 +137,7 @@ __all__ = [
     "method_facts",
     "notification_lines",
     "notifications_of",
+    "number_columns",
     "open_invitation",
     "open_invitations",
     "population_outlines",

@@ -38,6 +38,14 @@ def load_imported(imported: ImportedPopulation, *, error: ErrorChoice = "final")
     return TrainedPopulation(Population.from_columns(columns), ahead=np.array([]))
 
 
+def number_columns(imported: Sequence[ImportedPopulation]) -> set[str]:
+    """The names of their columns of numbers, errors left out."""
+    if not imported:
+        return set()
+    columns = ImportedColumn.objects.filter(population__in=imported, kind=ColumnKind.NUMBER)
+    return set(columns.values_list("name", flat=True)) - {BEST_ERROR, "error"}
+
+
 def load_columns(imported: ImportedPopulation) -> list[Column]:
     """Every column as it was imported, text and designs too."""
     return [

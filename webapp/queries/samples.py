@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from django.db import connection
 
 from engine.spaces import space_from_json
+from engine.statistics.population import whole_numbers
 from webapp.models import Sample, SampleBatch
 
 SAMPLE_COLUMNS = ("sample_id", "position", "flops", "params", "acts", "error", "best_error", "error_std")
@@ -30,14 +32,7 @@ def sample_columns(batch: SampleBatch) -> dict[str, list[Any]]:
     columns = (
         dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)) if rows else {name: [] for name in names}
     )
-    return columns | {name: _whole(columns[name]) for name in paths}
-
-
-def _whole(values: list[Any]) -> list[Any]:
-    """Whole numbers as integers, so that a depth is 12 and not 12.0."""
-    if all(value is not None and value.is_integer() for value in values):
-        return [int(value) for value in values]
-    return values
+    return columns | {name: list(whole_numbers(np.array(columns[name]))) for name in paths}
 
 
 def samples_by_id(sample_ids: Sequence[int]) -> dict[int, Sample]:

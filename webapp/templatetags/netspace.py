@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from django import template
 from django.http import QueryDict
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from webapp import plots, queries, wording
-from webapp.pages.figures import Figure, Table
+from webapp.analysis.tables import NONE, Cell, Count, Estimate, Table, Target, Text, Widths
+from webapp.analysis.tables import Sample as SampleCell
+from webapp.pages.figures import Figure
+from webapp.pages.links import Links
+from webapp.pages.rendering import section_html
+from webapp.pages.sections import Designs, Section
 from webapp.queries import BatchProgress, Outline
 from webapp.queries.notifications import MOST_COUNTED
 
@@ -22,7 +28,7 @@ register = template.Library()
 
 # What json_script of Django escapes, so that no value can end the tag.
 JSON_ESCAPES = {ord(">"): "\\u003E", ord("<"): "\\u003C", ord("&"): "\\u0026"}
-NONE = "–"
+PRINTS: dict[Literal["svg", "png"], str] = {"svg": "SVG", "png": "PNG"}
 
 
 @register.filter
@@ -182,33 +188,90 @@ def progress(batch: BatchProgress, size: str = "") -> dict[str, Any]:
     return {"parts": [part for part in shown if part[1]], "shown": shown, "label": label, "size": size}
 
 
+@dataclass(frozen=True)
+class ShownCell:
+    """A cell with where it leads, if anywhere."""
+
+    cell: Cell
+    numeric: bool
+    url: str
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """How the pictures of a table of designs are drawn: the slot of their population, their common scale."""
+
+    slot: int
+    top: int
+    blocks: int
+
+
 @register.inclusion_tag("includes/table.html", takes_context=True)
-def datatable(context: dict[str, Any], table: Table) -> dict[str, Any]:
-    """A table; on an analysis with the way to its CSV, except inside a figure, which has its own."""
-    return {"table": table, "csv": _table_csv(context, table.slug)}
+def datatable(
+    context: Mapping[str, Any], table: Table, pictures: Pictures | None = None, *, own_file: bool = True
+) -> dict[str, Any]:
+    """A table of values; ``own_file`` says whether the way to its CSV stands below it."""
+    links = context.get("links") or Links()
+    populations = context["analysis"].populations if "analysis" in context else ()
+    rows = [
+        [
+            ShownCell(cell, column.numeric, links.target(target, populations) if (target := _target(cell)) else "")
+            for cell, column in zip(row, table.columns, strict=True)
+        ]
+        for row in table.rows
+    ]
+    csv = links.table(table.slug) if own_file else ""
+    return {"table": table, "rows": rows, "csv": csv, "pictures": pictures}
 
 
-def _table_csv(context: dict[str, Any], name: str) -> str:
-    page = context.get("prints", "")
-    return f"{page}tables/{name}.csv{context['files_query']}" if page and "files_query" in context else ""
+def _target(cell: Cell) -> Target | None:
+    return cell.target if isinstance(cell, Text | Count | SampleCell) else None
+
+
+@register.simple_tag
+def cell(shown: ShownCell, pictures: Pictures | None = None) -> SafeString:
+    """The words of a cell, with the mark, the picture or the link that belongs to it."""
+    value = shown.cell
+    if isinstance(value, Widths) and value.widths and pictures:
+        picture = plots.stage_thumbnail(value.widths, slot=pictures.slot, top=pictures.top, blocks=pictures.blocks)
+        return format_html('<div class="strip">{}</div>', mark_safe(picture))  # noqa: S308  (numbers only)
+    words: str | SafeString = value.words
+    if isinstance(value, Estimate) and value.ends:
+        words = format_html('{} <span class="ci">{}</span>', value.point, value.ends)
+    if shown.url:
+        words = format_html('<a href="{}">{}</a>', shown.url, words)
+    if isinstance(value, Text) and value.slot:
+        words = format_html("{} {}", mark_safe(plots.swatch(value.slot)), words)  # noqa: S308  (numbers only)
+    return conditional_escape(words)
+
+
+@register.simple_tag
+def pictures_of(section: Designs) -> Pictures:
+    return Pictures(section.focus.slot, section.widest, section.blocks)
 
 
 @register.inclusion_tag("includes/figure.html", takes_context=True)
-def figure(context: dict[str, Any], shown: Figure) -> dict[str, Any]:
-    """``prints`` of the page is the address below which its figures are found in print size.
+def figure(context: Mapping[str, Any], shown: Figure) -> dict[str, Any]:
+    """A figure with the ways to its files that ``links`` of the page has, or the buttons of the form around it."""
+    links = context.get("links") or Links()
+    return {
+        "figure": shown,
+        "name": shown.title or shown.table.label,
+        "prints": [(word, url) for kind, word in PRINTS.items() if (url := links.figure(shown.element, kind))],
+        "table_csv": links.table(shown.element),
+        "exports": ("SVG", "PNG", "CSV") if context.get("exports") else (),
+        "links": links,
+    }
 
-    An analysis and a result page have the files of their tables there too, all of them with ``files_query``.
-    """
-    page, query = context.get("prints", ""), context.get("files_query", "")
-    prints = f"{page}figures/{shown.element}" if page else ""
-    table_csv = _table_csv(context, shown.element)
-    exports = ("SVG", "PNG", "CSV") if context.get("exports") else ()  # buttons of the form around the figure
-    return {"figure": shown, "prints": prints, "prints_query": query, "table_csv": table_csv, "exports": exports}
+
+@register.simple_tag(name="section_html")
+def section_tag(section: Section) -> SafeString:
+    return section_html(section)
 
 
 @register.simple_tag
 def plots_json(figures: Sequence[Figure]) -> SafeString:
-    """The one JSON tag of a page, or of a fragment that htmx swaps."""
+    """The JSON of these figures as one document: of a page, or of a fragment that is swapped into it."""
     if not figures:
         return mark_safe("")
     document = plots.page_plots({figure.element: figure.plot for figure in figures})

@@ -19,14 +19,17 @@ from engine.spaces import space_from_json
 from tasks.publish import publish_draw, publish_permits
 from webapp import queries, services
 from webapp.access import TeamRequest, batch_of, team_action, team_form, team_page
+from webapp.analysis import SpacePopulation
 from webapp.files.exports import csv_response
 from webapp.forms import BatchForm, ExtendForm, PauseForm, PriorityForm, RetryForm, fresh_seed
 from webapp.forms.batches import PRIORITIES
 from webapp.forms.lists import Choice, Listing, read_list
 from webapp.models import FailureKind, RunState, SampleBatch
 from webapp.pages.draws import read_report
+from webapp.pages.edf_figures import edf_figure
 from webapp.pages.figures import Figure
-from webapp.pages.findings import Shown, edf_shown, failure_sentence, middle_of
+from webapp.pages.links import Links
+from webapp.pages.population_words import counts_in_words, failure_sentence, middle_of
 from webapp.pages.previews import exact_size
 from webapp.pages.regime_choices import regime_choices
 from webapp.pages.steps import step_bar
@@ -135,7 +138,7 @@ def batch_page(request: TeamRequest, batch_id: int) -> HttpResponse:
     asked = read_list(request.GET, RUNS)
     services.mark_read(user=request.user, batch=batch)
     failures = queries.failure_groups([batch.pk])
-    shown = _shown(batch)
+    population = _population(batch)
     context = {
         "section": "batches",
         "bar": step_bar(batch.space, queries.method_facts(batch.space), current=1, may_write=request.may_write),
@@ -149,8 +152,8 @@ def batch_page(request: TeamRequest, batch_id: int) -> HttpResponse:
         "epochs": batch.regime.definition.get("recipe", {}).get("epochs"),
         "priorities": PRIORITIES,
         "priority": PRIORITIES.get(batch.priority, str(batch.priority)),
-        **_live(batch, shown),
-        **_edf(batch, shown),
+        **_live(batch, population),
+        **_edf(batch, population),
     }
     return render(request, "batches/batch.html", context)
 
@@ -159,7 +162,7 @@ def batch_page(request: TeamRequest, batch_id: int) -> HttpResponse:
 def batch_progress(request: TeamRequest, batch_id: int) -> HttpResponse:
     """What changes every second while a batch runs, for polling; the whole page is asked for again when it ends."""
     batch = batch_of(request.team, batch_id)
-    context = _live(batch, _shown(batch))
+    context = _live(batch, _population(batch))
     response = render(request, "batches/progress.html", context)
     if request.GET.get("word", "") not in {"", context["progress"].word}:
         response["HX-Refresh"] = "true"  # the buttons depend on the state
@@ -170,13 +173,13 @@ def batch_progress(request: TeamRequest, batch_id: int) -> HttpResponse:
 def batch_edf(request: TeamRequest, batch_id: int) -> HttpResponse:
     """The EDF so far, for polling: nothing new is answered by 204, which leaves the page alone."""
     batch = batch_of(request.team, batch_id)
-    context = _edf(batch, _shown(batch))
+    context = _edf(batch, _population(batch))
     if request.GET.get("seen") == context["seen"]:
         return HttpResponse(status=204)
     return render(request, "batches/edf.html", context | {"polled": True})
 
 
-def _live(batch: SampleBatch, shown: Shown) -> dict[str, Any]:
+def _live(batch: SampleBatch, population: SpacePopulation) -> dict[str, Any]:
     progress = queries.batch_progress([batch.pk])[batch.pk]
     slots, machines = queries.slots_on(batch.pk)
     return {
@@ -184,36 +187,38 @@ def _live(batch: SampleBatch, shown: Shown) -> dict[str, Any]:
         "progress": progress,
         "slots": slots,
         "machines": machines,
-        "middle": middle_of(shown),
+        "middle": middle_of(population),
         "left": progress.waiting + progress.running,
     }
 
 
-def _edf(batch: SampleBatch, shown: Shown) -> dict[str, Any]:
+def _edf(batch: SampleBatch, population: SpacePopulation) -> dict[str, Any]:
     figures: list[Figure] = []
-    if shown.n:
-        query = f"?p={batch.space_id}-{batch.regime_id}"
-        figures = [edf_shown([shown], csv=reverse("analysis-edf-csv") + query)]
-    seen = f"{shown.n}-{len(shown.trained.ahead)}-{shown.trained.population.failed}-{shown.trained.pending}"
+    if population.n:
+        query = f"?p={population.token}"
+        figures = [edf_figure([population], csv=reverse("analysis-edf-csv") + query)]
+    seen = f"{population.n}-{len(population.data.ahead)}-{population.failed}-{population.pending}"
     return {
         "batch": batch,
-        "shown": shown,
+        "population": population,
+        "counts": counts_in_words(population),
         "figures": figures,
         "seen": seen,
-        "failure_sentence": failure_sentence(shown),
-        "prints": reverse("batch", args=[batch.pk]),
+        "failure_sentence": failure_sentence(population),
+        "links": Links(page=reverse("batch", args=[batch.pk])),
     }
 
 
 def edf_of_batch(batch: SampleBatch) -> Figure | None:
     """The figure of a batch's page; None while no sample of it is used."""
-    figures: list[Figure] = _edf(batch, _shown(batch))["figures"]
+    figures: list[Figure] = _edf(batch, _population(batch))["figures"]
     return figures[0] if figures else None
 
 
-def _shown(batch: SampleBatch) -> Shown:
-    trained = queries.load_trained(space=batch.space, regime=batch.regime, batch=batch, parameters=False)
-    return Shown(batch.space, batch.regime, trained, name=batch.space.name)
+def _population(batch: SampleBatch) -> SpacePopulation:
+    """What has been trained of the batch."""
+    data = queries.load_trained(space=batch.space, regime=batch.regime, batch=batch, parameters=False)
+    return SpacePopulation(space=batch.space, regime=batch.regime, data=data, name=batch.space.name)
 
 
 @team_page

@@ -16,8 +16,8 @@ from engine.statistics.bootstrap import Estimate
 from engine.training.regimes import regime_presets
 from webapp import plots, queries, services
 from webapp.access import TeamRequest, team_action, team_page
+from webapp.analysis.statistics import estimated_mean
 from webapp.models import Regime, SampleBatch, Space
-from webapp.pages.remembered import estimated_mean
 from webapp.plots import FloatArray
 from webapp.queries import BatchProgress, FailureGroup
 from webapp.views.results import latest_results

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import islice
 from pathlib import PurePath
 from typing import Any
@@ -17,6 +16,8 @@ from django.shortcuts import redirect, render
 
 from webapp import queries, services
 from webapp.access import TeamRequest, imported_of, team_action, team_form, team_page
+from webapp.analysis.populations import filter_words
+from webapp.analysis.selection import SelectedRows
 from webapp.files.drafts import Draft, drop_draft, find_draft, keep_upload
 from webapp.files.exports import table_response
 from webapp.files.imports import Imported, guess, left_out_words, read_import
@@ -27,9 +28,9 @@ from webapp.forms.imports import ChoicesForm, UploadForm
 from webapp.forms.lists import Listing, read_list
 from webapp.models import ColumnKind
 from webapp.models.columns import Column
-from webapp.pages.analyses import shown_populations
+from webapp.pages.population_words import file_name
 from webapp.services import Refused
-from webapp.views.analyses import FILTER_COLUMN
+from webapp.views.analyses import FILTER_COLUMN, one_population
 from webapp.wording import compact, counted
 
 ROWS_SHOWN = 50
@@ -177,14 +178,13 @@ def _cell(column: Column, number: int) -> tuple[str, bool]:
 def imported_file(request: TeamRequest, imported_id: int, kind: str) -> HttpResponseBase:
     """The rows inside the ranges of the address as a file: every column as imported."""
     imported = imported_of(request.team, imported_id)
-    chosen = read_selection(request.GET, request.team)
-    shown = shown_populations(replace(chosen, pairs=[], imported=[imported]))[0]
+    population = one_population(read_selection(request.GET), SelectedRows((), (imported,)))
     columns: dict[str, Any] = {column.name: column.values for column in queries.load_columns(imported)}
-    if shown.ranges:
-        kept = shown.trained.population[queries.SAMPLE_ID].astype(int) - 1
+    if population.ranges:
+        kept = population.samples[queries.SAMPLE_ID].astype(int) - 1
         columns = {name: _rows(values, kept) for name, values in columns.items()}
-        columns[FILTER_COLUMN] = [shown.filter_words] * len(kept)
-    return table_response(kind, replace(shown, error="final").file_name, columns)  # it holds every error there is
+        columns[FILTER_COLUMN] = ["; ".join(filter_words(population.ranges))] * len(kept)
+    return table_response(kind, file_name(population, any_error=True), columns)
 
 
 def _rows(values: Any, kept: npt.NDArray[np.int_]) -> Any:

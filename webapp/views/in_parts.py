@@ -28,12 +28,13 @@ again, and tell whoever runs Netspace if that does not help: the reason is in th
 
 
 def rendered_in_parts(
-    request: HttpRequest, template: str, early: dict[str, Any], rest: Callable[[], dict[str, Any]]
+    template: str, early: dict[str, Any], rest: Callable[[], dict[str, Any]], request: HttpRequest | None = None
 ) -> Iterator[str]:
     """The page of ``template``, cut where it says ``{{ cut }}``.
 
     ``early`` is all that stands before the cut and in the blocks of the base template above it; the template has to
-    leave out what stands after the cut as long as the names of ``rest()`` are missing.
+    leave out what stands after the cut as long as the names of ``rest()`` are missing. A page that is the same for
+    everybody is rendered without a request.
     """
     early = {**early, "cut": CUT}
     yield render_to_string(template, early, request).partition(CUT)[0]

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from copy import copy
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from bokeh.models import ColumnDataSource
 from django.contrib import messages
-from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
 from django.db.models import Q
@@ -24,27 +20,27 @@ from django.views.decorators.http import require_safe
 
 from webapp import plots, queries, services
 from webapp.access import TeamRequest, link_of, result_of, team_action, team_form, team_page
-from webapp.forms.analyses import read_selection
+from webapp.analysis import AnalysedPopulation, Analysis, UnknownPopulation
+from webapp.analysis.saved import SCHEMA, saved_analysis, saved_selection
+from webapp.analysis.selection import TrainedId
+from webapp.analysis.snapshots import pack
+from webapp.forms.analyses import read_analysis, read_selection, refused
 from webapp.forms.lists import Choice, Listing, read_list
 from webapp.forms.results import ResultForm, ShareForm
 from webapp.models import ResultPage, Team
-from webapp.pages import analyses
-from webapp.pages.findings import Shown
-from webapp.pages.in_order import compare_all_in_order, short_verdict
+from webapp.pages.analysis_page import AnalysisPage
+from webapp.pages.chooser import choice_of
+from webapp.pages.links import Links
 from webapp.pages.markdown import render_markdown
-from webapp.pages.snapshots import pack, unpack
-from webapp.pages.unlinked import without_links
+from webapp.pages.population_words import counts_in_words
 from webapp.plots import Curve
 from webapp.services import Refused
-from webapp.views.analyses import Analysis, read_analysis
+from webapp.views.analyses import is_whole, whole_page
 from webapp.views.in_parts import rendered_in_parts, sent_in_parts
 from webapp.views.refusals import refusals_told
-from webapp.wording import NBSP, counted, fixed, joined, p_text, signed, within
+from webapp.wording import joined
 
-SCHEMA = 1
-# Of an address; and the ends of ranges, min_... and max_...
-KEPT = ("p", "error", "of", "normalise", "what_if", "pool")
-MOST_VALUES = 100
+MOST_CHARACTERS = 8_000  # of a saved address
 LINES_A_PAGE = 20
 
 RESULTS = Listing(
@@ -79,28 +75,22 @@ class ResultLine:
 
 def analysis_of(values: QueryDict) -> dict[str, Any]:
     """What is kept of the address of an analysis."""
-    kept = {
-        name: values.getlist(name)
-        for name in values
-        if name in KEPT or (name.startswith(("min_", "max_")) and values.get(name))
-    }
-    if sum(len(one) for one in kept.values()) > MOST_VALUES or len(urlencode(kept, doseq=True)) > 8000:
+    kept: dict[str, list[str]] = {}
+    for name, value in read_selection(values).values:
+        kept.setdefault(name, []).append(value)
+    if len(urlencode(kept, doseq=True)) > MOST_CHARACTERS:
         raise BadRequest("This analysis has too many conditions to be saved.")
     return {"schema": SCHEMA, "values": kept}
 
 
-def address_of(page: ResultPage, *, populations: bool = True) -> QueryDict:
-    """The values of the address again; a frozen page has its populations itself."""
-    kept: dict[str, list[str]] = page.analysis["values"]
-    chosen = {name: value for name, value in kept.items() if populations or name != "p"}
-    return QueryDict(urlencode(chosen, doseq=True))
+def member_links(request: TeamRequest, page: ResultPage) -> Links:
+    """Those of a member of the team who looks at a result page; its files lie below its own address."""
+    return Links(page=reverse("result", args=[page.pk]), app="", may_write=request.may_write, other_views=True)
 
 
-def populations_of(page: ResultPage) -> list[Shown]:
-    """Its populations as they are now, or as they were frozen; 404 where one of a live page was deleted."""
-    if page.snapshot is not None:
-        return unpack(bytes(page.snapshot), page.team)
-    return analyses.shown_populations(read_selection(address_of(page), page.team))
+def visitor_links(token: str) -> Links:
+    """Those of whoever has a link: the page's own parts and files, and no way to anywhere else."""
+    return Links(page=reverse("shared", args=[token]))
 
 
 @team_page
@@ -137,38 +127,21 @@ def result_lines(pages: Iterable[ResultPage]) -> list[ResultLine]:
 
 def _line(page: ResultPage) -> ResultLine:
     try:
-        used = [shown for shown in populations_of(page) if shown.n]
-    except Http404:
+        analysis = saved_analysis(page)
+    except UnknownPopulation:
         return ResultLine(page, [], "", problem="one of its populations was deleted")
-    if not used:
+    if analysis.is_empty:
         return ResultLine(page, [], "", problem="no sample used yet")
-    finding, note = _short_finding(used)
-    return ResultLine(page, [Curve(shown.key, shown.slot, shown.edf) for shown in used], finding, note)
-
-
-def _short_finding(used: list[Shown]) -> tuple[str, str]:
-    """The finding of a list's line, with its uncertainty; while runs are to come, one that holds at every look."""
-    sizes = f"n{NBSP}{joined([f'{shown.n:,}' for shown in used])}"
-    so_far = " so far" if any(shown.trained.pending for shown in used) else ""
-    if len(used) == 1:
-        mean = used[0].mean
-        return f"mean error {fixed(mean.value)}{so_far}", f"({within(mean.interval).strip('()')}; {sizes})"
-    if so_far and (compared := compare_all_in_order(used)):
-        return short_verdict(compared[0]) + so_far, f"({counted(compared[0].result.n, 'pair')} in draw order; {sizes})"
-    pair = analyses.compare_pairs(used)[0]
-    if not pair.differs:
-        return "no difference shown", f"({p_text(pair.p_adjusted)}, {sizes})"
-    test = pair.comparison
-    ends = f"{signed(pair.interval[0])}, {signed(pair.interval[1])}"
-    return f"{pair.first.name} lower by {fixed(-test.mean_difference)}", f"({ends}; {sizes})"
+    finding = analysis.short_finding
+    curves = [Curve(one.key, one.slot, one.edf) for one in analysis.used]
+    return ResultLine(page, curves, finding.words, finding.note)
 
 
 @team_form
 def new_result(request: TeamRequest) -> HttpResponse:
     """Save the analysis of this very address."""
     values = analysis_of(request.GET)
-    selection = read_selection(request.GET, request.team)
-    names = [shown.name for shown in analyses.shown_populations(selection)]
+    names = [population.name for population in read_analysis(request.GET, request.team).populations]
     if not names:
         return redirect("analyses")
     form = ResultForm(request.POST or None, initial={"title": joined(names, "against")[:120]})
@@ -192,61 +165,39 @@ def result_page(request: TeamRequest, result_id: int) -> HttpResponseBase:
     page = result_of(request.team, result_id)
     if request.GET.get("p"):
         return redirect(f"{reverse('analyses')}?{request.GET.urlencode()}")
-    seen = as_saved(request, page)
-    shown = saved_analysis(seen, page, address=reverse("result", args=[page.pk]))
-    return sent_in_parts(seen, _parts(seen, shown, "results/result.html"))
+    analysis, whole = _analysis(page), is_whole(request)
+    context = {**_about(page), "may_edit": request.may_write, "whole_page": whole_page(request)}
+    if analysis is None or analysis.is_empty:
+        return render(request, "results/waiting.html", context | _waiting(analysis))
+    if whole:
+        context["choice"] = choice_of(request.team, analysis.selection, analysis.populations)
+    shown = AnalysisPage(analysis, member_links(request, page), whole=whole, steps=page.frozen_at is None)
+    parts = rendered_in_parts("results/result.html", shown.early() | context, shown.rest, request)
+    return sent_in_parts(request, parts)
 
 
-def _parts(seen: TeamRequest, shown: Analysis, template: str) -> Iterator[str]:
-    """The page as HTML, as the person of the request may see it."""
-    if shown.rest is None:
-        return iter([render_to_string("results/waiting.html", shown.early, seen)])
-    return rendered_in_parts(seen, template, shown.early, shown.rest)
+def _analysis(page: ResultPage) -> Analysis | None:
+    """None where one of its populations was deleted."""
+    try:
+        return saved_analysis(page)
+    except UnknownPopulation:
+        return None
 
 
-def as_saved(request: TeamRequest, page: ResultPage) -> TeamRequest:
-    """The request with the address of the analysis that was saved."""
-    seen = copy(request)
-    seen.GET = address_of(page)  # type: ignore[assignment]
-    return seen
-
-
-def saved_analysis(seen: TeamRequest, page: ResultPage, *, address: str) -> Analysis:
-    """All that the page shows; ``address`` is the page's own."""
-    shown = _analysis(seen, page, address)
-    early = shown.early | {"result": page, "notes": render_markdown(page.notes), "section": "results"}
-    if page.frozen_at:
-        early["bar"] = None
-    else:
-        early["last_trained"] = queries.last_trained(
-            (shown.space.pk, shown.regime.pk) for shown in early["populations"] if shown.space and shown.regime
-        )
-    if seen.user.is_authenticated or shown.rest is None:
-        return Analysis(early, shown.rest)
-    return Analysis(early, partial(_without_addresses, shown.rest))
-
-
-def _without_addresses(rest: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """The rest without the addresses of samples in its plots, which list what is marked in them."""
-    made = rest()
-    for figure in made["figures"]:
-        for source in figure.plot.select({"type": ColumnDataSource}):
-            if "url" in source.data:
-                source.data["url"] = [""] * len(source.data["url"])
-    return made
-
-
-def _analysis(seen: TeamRequest, page: ResultPage, address: str) -> Analysis:
+def _about(page: ResultPage) -> dict[str, Any]:
+    """What every page of a result page says about it."""
+    context: dict[str, Any] = {"section": "results", "result": page, "notes": render_markdown(page.notes)}
     if page.frozen_at is None:
-        try:
-            return read_analysis(seen, saved_at=address)
-        except Http404:
-            return Analysis({"populations": [], "gone": True})
-    whole = seen.GET
-    seen.GET = address_of(page, populations=False)  # type: ignore[assignment]
-    shown = read_analysis(seen, populations_of(page), saved_at=address)
-    seen.GET = whole
-    return shown
+        chosen = saved_selection(page).populations
+        pairs = ((one.space, one.regime) for one in chosen if isinstance(one, TrainedId))
+        context["last_trained"] = queries.last_trained(pairs)
+    return context
+
+
+def _waiting(analysis: Analysis | None) -> dict[str, Any]:
+    populations = analysis.populations if analysis else ()
+    counts = [f"{one.name}: {counts_in_words(one)}" for one in populations]
+    return {"gone": analysis is None, "counts": counts}
 
 
 @team_form
@@ -279,9 +230,16 @@ def duplicate_result(request: TeamRequest, result_id: int) -> HttpResponse:
 def freeze_result(request: TeamRequest, result_id: int) -> HttpResponse:
     page = result_of(request.team, result_id)
     with refusals_told(request):
-        services.freeze_result_page(page=page, snapshot=pack(populations_of(page)), actor=request.user)
+        services.freeze_result_page(page=page, snapshot=pack(_whole_populations(page)), actor=request.user)
         messages.success(request, "Frozen: its numbers and figures never change, and their data are kept with it.")
     return redirect("result", page.pk)
+
+
+def _whole_populations(page: ResultPage) -> list[AnalysedPopulation]:
+    """Those of a live page with everything that a snapshot keeps; 404 where one was deleted."""
+    with refused():
+        analysis = saved_analysis(page)
+    return [analysis.with_parameters(population) for population in analysis.populations]
 
 
 @team_action
@@ -320,14 +278,17 @@ def revoke_link(request: TeamRequest, result_id: int, link_id: int) -> HttpRespo
 
 @require_safe
 def shared(request: HttpRequest, token: str) -> HttpResponseBase:
-    """A result page for whoever has its link: that page, and no way to anywhere else."""
+    """A result page for whoever has its link: that page, the same for everybody, and no way to anywhere else."""
     page = services.open_shared_page(token)
     if page is None:
         raise Http404("No such page.")
-    address = reverse("shared", args=[token])
-    seen = as_saved(visitor(request, page), page)
-    parts = _parts(seen, saved_analysis(seen, page, address=address), "results/shared.html")
-    return untraceable(sent_in_parts(seen, without_links(parts, files=address)))
+    analysis, context = _analysis(page), _about(page) | {"whole_page": whole_page(request)}
+    if analysis is None or analysis.is_empty:
+        html = render_to_string("results/waiting.html", context | _waiting(analysis) | {"visitor": True})
+        return untraceable(HttpResponse(html))
+    shown = AnalysisPage(analysis, visitor_links(token), whole=is_whole(request))
+    parts = rendered_in_parts("results/shared.html", shown.early() | context, shown.rest)
+    return untraceable(sent_in_parts(request, parts))
 
 
 def untraceable(response: R) -> R:
@@ -336,13 +297,3 @@ def untraceable(response: R) -> R:
     response["X-Robots-Tag"] = "noindex, nofollow, noarchive"
     response["Cache-Control"] = "no-store"
     return response
-
-
-def visitor(request: HttpRequest, page: ResultPage) -> TeamRequest:
-    """The request of nobody in particular, whoever it is: a shared page looks the same to all."""
-    nobody: Any = copy(request)
-    nobody.user, nobody.team, nobody.membership = AnonymousUser(), page.team, None
-    nobody.may_write = nobody.may_manage = False
-    nobody._messages = []  # those of a person who is signed in are for their own pages
-    made: TeamRequest = nobody
-    return made

@@ -16,6 +16,7 @@ from webapp.models import Epoch, Run, RunState, Sample
 from webapp.pages import samples
 from webapp.pages.builds import builds
 from webapp.pages.figures import Figure
+from webapp.pages.links import Links
 from webapp.pages.neighbours import neighbourhood
 
 MOST_COMMANDS = 5  # of as many replicates; the others' differ in the number alone
@@ -48,7 +49,7 @@ def sample_page(request: TeamRequest, sample_id: int) -> HttpResponse:
         "stages": stages,
         "learning": learning,
         "figures": [shown for shown in (stages, learning) if shown],
-        "prints": reverse("sample", args=[sample.pk]),
+        "links": Links(page=reverse("sample", args=[sample.pk])),
         "builds": builds(drawn, anynet, regime),
         "neighbours": neighbourhood(sample, trained.population, space_from_json(space.definition).parameter_paths()),
     }

@@ -16,19 +16,20 @@ from engine.spaces import AnyNetSpace, RegNetSpace, presets, space_from_json
 from engine.training.regimes import Regime as EngineRegime
 from webapp import queries, services
 from webapp.access import TeamRequest, regime_of, space_of, team_action, team_form, team_page
+from webapp.analysis import SpacePopulation
+from webapp.analysis.narrowing import restricted
+from webapp.analysis.what_if import WhatIf, what_if, what_if_steps
 from webapp.files.exports import csv_response
 from webapp.forms import FORMS, SpaceForm, form_of, space_initial
 from webapp.forms.lists import Choice, Listing, read_list
 from webapp.models import Family, Regime, Space
-from webapp.pages.findings import Shown
+from webapp.pages.edf_figures import WHAT_IF, what_if_figure
 from webapp.pages.lineage import Lineage, lineage, part
-from webapp.pages.narrowing import restricted
 from webapp.pages.previews import SPREAD, exact_size, preview, spread_numbers
 from webapp.pages.steps import analysis_url, step_bar
-from webapp.pages.whatif import WHAT_IF, WhatIfShown, what_if_numbers, what_if_shown
 from webapp.services import Refused
 from webapp.space_words import describe, difference
-from webapp.views.exports import figure_file
+from webapp.views.exports import figure_file, table_file
 
 A_PAGE = 50
 
@@ -182,16 +183,18 @@ def _answer(
 def _exported(shown: dict[str, Any], asked: str) -> HttpResponseBase | None:
     """A figure of the preview in print size, or its numbers, such as "what-if.csv"; None where there is none."""
     element, _, kind = asked.rpartition(".")
-    if element not in {figure.element for figure in shown["figures"]}:
+    figure = next((figure for figure in shown["figures"] if figure.element == element), None)
+    if figure is None:
         return None
     if kind == "svg":
-        return figure_file(shown["figures"], element, "svg")
+        return figure_file(figure, "svg")
     if kind == "png":
-        return figure_file(shown["figures"], element, "png")
+        return figure_file(figure, "png")
     if kind != "csv":
         return None
     if element == WHAT_IF:
-        return csv_response(element, *what_if_numbers(shown["what_if"]))
+        answer: WhatIf = shown["what_if"]
+        return table_file(what_if_steps(answer.parent, answer.result) if answer.result else None, element, "csv")
     return csv_response(element, *spread_numbers(shown["preview"], element.removeprefix(SPREAD)))
 
 
@@ -221,7 +224,7 @@ def _preview(request: TeamRequest, form: SpaceForm, parent: Space | None) -> dic
     chosen = request.POST.get("regime") or request.GET.get("regime") or ""
     regime = regime_of(request.team, _id(chosen)) if chosen else _usual_regime(regimes, parent)
     space = form.space if form.is_bound else _initial_space(form)
-    shown, what_if = None, None
+    shown, answer = None, None
     if space is not None:
         shown = preview(
             space,
@@ -229,11 +232,13 @@ def _preview(request: TeamRequest, form: SpaceForm, parent: Space | None) -> dic
             regime=EngineRegime.from_json(regime.definition) if regime else None,
             slot=parent.slot if parent else 1,
         )
-        what_if = _what_if(space, parent, regime) if parent and regime else None
+        answer = _what_if(space, parent, regime) if parent and regime else None
+    asked = what_if_figure(answer) if answer else None
     return {
         "preview": shown,
-        "what_if": what_if,
-        "figures": [*shown.figures, *([what_if.figure] if what_if and what_if.figure else [])] if shown else [],
+        "what_if": answer,
+        "what_if_figure": asked,
+        "figures": [*shown.figures, *([asked] if asked else [])] if shown else [],
         "problems": _problems(form) if form.is_bound else [],
         "parent": parent,
         "regime": regime,
@@ -251,13 +256,12 @@ def _usual_regime(regimes: list[Regime], parent: Space | None) -> Regime | None:
     return next((one for one in regimes if most and one.pk == most.regime_id), regimes[0] if regimes else None)
 
 
-def _what_if(space: AnyNetSpace | RegNetSpace, parent: Space, regime: Regime) -> WhatIfShown | None:
+def _what_if(space: AnyNetSpace | RegNetSpace, parent: Space, regime: Regime) -> WhatIf | None:
     """What the parent's samples say about the space; None where none is used yet."""
-    trained = queries.load_trained(space=parent, regime=regime)
-    if not trained.population.n:
+    data = queries.load_trained(space=parent, regime=regime)
+    if not data.population.n:
         return None
-    shown = Shown(parent, regime, trained, parent.name)
-    return what_if_shown(shown, space, space_from_json(parent.definition))
+    return what_if(SpacePopulation(space=parent, regime=regime, data=data, name=parent.name), space)
 
 
 def _initial_space(form: SpaceForm) -> AnyNetSpace | RegNetSpace | None:

@@ -1,21 +1,25 @@
-"""Statistics of whole populations that pages ask for again and again, computed once a process.
+"""Statistics of whole populations that are asked for again and again, computed once a process.
 
 The key is a digest of the very numbers that go in, so a new sample is another key: nothing is ever served stale.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from hashlib import blake2b
-from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
+from engine.designs import AnyNetDesign, design_from_json
+from engine.designs.linear_fit import fit_quantized_linear
+from engine.errors import InvalidDesign
 from engine.statistics import (
     compare_errors,
     compare_sequentially,
+    empirical_bootstrap,
     expected_best,
     mean_error,
     median_difference,
@@ -24,38 +28,30 @@ from engine.statistics import (
     sample_size_study,
     suggest_refinements,
 )
-from engine.statistics.bootstrap import Estimate
+from engine.statistics.bootstrap import EmpiricalBootstrap, Estimate
 from engine.statistics.comparisons import Comparison
 from engine.statistics.importance import ParameterImportance
 from engine.statistics.population import FloatArray, Population
 from engine.statistics.refine import Refinement
 from engine.statistics.search import RandomSearchCurve, SampleSizeStudy
 from engine.statistics.sequential import SequentialComparison
-from webapp.pages.insides import BoolArray
+from webapp.analysis.memory import Memory
 
-MOST = 256  # results kept; each is small
+MOST = 512  # results kept; each is small
 STUDY_REPEATS = 50
+MOST_FITTED = 200  # a fit takes about a millisecond, and 200 show whether e_fit goes with the error
 
 Result = TypeVar("Result")
-_results: OrderedDict[bytes, Any] = OrderedDict()
-_lock = Lock()
+BoolArray = npt.NDArray[np.bool_]
+_results: Memory[Any] = Memory(MOST)
 
 
 def _remember(key: bytes, compute: Callable[[], Result]) -> Result:
-    with _lock:
-        if key in _results:
-            _results.move_to_end(key)
-            kept: Result = _results[key]
-            return kept
-    result = compute()  # outside of the lock: two threads may compute the same, none waits
-    with _lock:
-        _results[key] = result
-        while len(_results) > MOST:
-            _results.popitem(last=False)
+    result: Result = _results.recall(key, compute)
     return result
 
 
-def _digest(what: str, *arrays: Any) -> bytes:
+def _digest(what: str, *arrays: npt.NDArray[Any]) -> bytes:
     digest = blake2b(what.encode(), digest_size=16)
     for array in arrays:
         values = np.ascontiguousarray(array)
@@ -122,3 +118,36 @@ def refinements(
     """`engine.statistics.suggest_refinements`."""
     key = _of_columns("refinements", population, parameters) + _digest(f"{list(rules)}", *rules.values())
     return _remember(key, lambda: suggest_refinements(population, parameters=parameters, rules=rules))
+
+
+def best_range(values: FloatArray, errors: FloatArray) -> EmpiricalBootstrap:
+    """`engine.statistics.empirical_bootstrap`: where the best designs have a parameter."""
+    return _remember(_digest("best range", values, errors), lambda: empirical_bootstrap(values, errors))
+
+
+def linear_fits(
+    ids: npt.NDArray[np.int_], load_designs: Callable[[Sequence[int]], Mapping[int, dict[str, Any]]]
+) -> FloatArray | None:
+    """e_fit of samples by their ids, shape (ids,), NaN where it was not computed or no RegNet has the stages.
+
+    At most 200 of them, evenly spaced, so that they are as good a sample as all. None where there are no designs.
+    """
+    places = np.unique(np.linspace(0, len(ids) - 1, min(len(ids), MOST_FITTED)).astype(int))
+    fitted = ids[places].tolist()
+    designs = load_designs(fitted)
+    column = np.full(len(ids), np.nan)
+    for place, pk in zip(places, fitted, strict=True):
+        design = design_from_json(designs[pk]) if pk in designs else None
+        if isinstance(design, AnyNetDesign):
+            anynet = design.to_anynet()
+            column[place] = fit_of(anynet.stage_depths, anynet.stage_widths)
+    return column if np.isfinite(column).any() else None
+
+
+@lru_cache(maxsize=20_000)
+def fit_of(depths: tuple[int, ...], widths: tuple[int, ...]) -> float:
+    """e_fit of the best fit on the grid, NaN where there is none; remembered, because a design never changes."""
+    try:
+        return fit_quantized_linear(stage_depths=depths, stage_widths=widths, refine=False).error
+    except InvalidDesign:
+        return float("nan")

@@ -6,14 +6,13 @@ from dataclasses import fields
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
 from engine.spaces import AnyNetSpace, RegNetSpace
 from engine.spaces.laws import Law
 from engine.spaces.proofs import complexity_limits
 from engine.statistics.population import FloatArray, Population
+from webapp.analysis.statistics import BoolArray
 
-BoolArray = npt.NDArray[np.bool_]
 KEYS = {"depths": "stage_depths", "widths": "stage_widths"}  # of a sequence in the JSON of a design, where it differs
 IN_COLUMNS = {
     *("depths", "widths", "bottleneck_ratios", "group_widths", "groups", "rules"),

@@ -1,0 +1,207 @@
+"""An analysis: what was asked for, the populations, and every result, each computed when it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+
+from django.utils.functional import cached_property
+
+from engine.statistics.search import SampleSizeStudy
+from webapp import queries
+from webapp.analysis.comparing import PopulationPair, ShortFinding, compare_pairs, finding, short_finding
+from webapp.analysis.drivers import Drivers, drivers
+from webapp.analysis.in_order import InOrder, compare_all_in_order
+from webapp.analysis.memory import Memory
+from webapp.analysis.narrowing import restricted
+from webapp.analysis.normalising import Normalised, normalise
+from webapp.analysis.pooling import poolable, pooled_sentence
+from webapp.analysis.populations import (
+    AnalysedPopulation,
+    EngineSpace,
+    FilePopulation,
+    SpacePopulation,
+    load_populations,
+)
+from webapp.analysis.reach import CostTest, cost_tests, sample_size_study
+from webapp.analysis.selection import SelectedRows, Selection, find_rows
+from webapp.analysis.suggestions import Suggestions, suggestions
+from webapp.analysis.what_if import WhatIf, what_if
+from webapp.models import Regime, Team
+from webapp.queries import COMPLEXITIES
+
+MOST_BYTES = 256_000_000  # of the columns of all analyses that a process remembers
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """What an analysis shows; ``version`` changes with whatever it would show otherwise.
+
+    Everything below is computed once, when it is first asked for: a part alone costs its part.
+    """
+
+    selection: Selection
+    populations: Sequence[AnalysedPopulation]
+    version: str = ""
+
+    @cached_property
+    def used(self) -> list[AnalysedPopulation]:
+        """The populations of which a sample is used."""
+        return [one for one in self.populations if one.n]
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.used
+
+    @property
+    def pending(self) -> bool:
+        return any(one.pending for one in self.used)
+
+    @cached_property
+    def focused(self) -> AnalysedPopulation:
+        """The population looked at parameter by parameter: that of the selection, else the one of lowest mean.
+
+        Its parameters may not be loaded; `focus` has them.
+        """
+        lowest = min(self.used, key=lambda one: one.edf.mean)
+        return next((one for one in self.used if one.token == self.selection.focus), lowest)
+
+    @cached_property
+    def focus(self) -> AnalysedPopulation:
+        """The same with its parameters."""
+        return self.with_parameters(self.focused)
+
+    def with_parameters(self, population: AnalysedPopulation) -> AnalysedPopulation:
+        """A population of the analysis with its parameters loaded."""
+        if isinstance(population, FilePopulation) or population.samples.names[0] not in COMPLEXITIES:
+            return population
+        rows = SelectedRows(((population.space, population.regime),), ())
+        (whole,) = load_populations(self.selection, rows)
+        return replace(whole, name=population.name)
+
+    @cached_property
+    def regimes(self) -> list[Regime]:
+        return list({one.regime.pk: one.regime for one in self.used if one.regime}.values())
+
+    @cached_property
+    def costs(self) -> list[str]:
+        """The complexities that every population knows."""
+        return [cost for cost in COMPLEXITIES if all(cost in one.costs for one in self.used)]
+
+    @cached_property
+    def pairs(self) -> list[PopulationPair]:
+        return compare_pairs(self.used)
+
+    @cached_property
+    def in_order(self) -> list[InOrder]:
+        return compare_all_in_order(self.used)
+
+    @cached_property
+    def finding(self) -> str:
+        return finding(self.used, self.pairs, self.in_order if self.pending else [])
+
+    @cached_property
+    def short_finding(self) -> ShortFinding:
+        return short_finding(self.used, self.pairs, self.in_order if self.pending else [])
+
+    @cached_property
+    def normalised(self) -> Normalised | None:
+        """None where the populations are compared as they are."""
+        return normalise(self.used, self.selection.normalise) if self.selection.normalise else None
+
+    @cached_property
+    def cost_tests(self) -> list[CostTest]:
+        return cost_tests(self.used)
+
+    @cached_property
+    def drivers(self) -> Drivers:
+        return drivers(self.focus)
+
+    @cached_property
+    def suggestions(self) -> Suggestions:
+        return suggestions(self.focus)
+
+    @cached_property
+    def restrictions(self) -> tuple[str, ...]:
+        """Those asked about: the selection's, else the best one suggested where it lowers the error for sure."""
+        lines = self.suggestions.lines if not self.selection.what_if else []
+        if lines and lines[0].result.interval[1] < 0:
+            return (lines[0].restriction,)
+        return self.selection.what_if
+
+    @cached_property
+    def child(self) -> EngineSpace | None:
+        """The space of the focus with the restrictions; None where they change nothing or it has no laws."""
+        space = self.focus.engine_space
+        if space is None:
+            return None
+        child = restricted(space, self.restrictions)
+        return None if child == space else child
+
+    @cached_property
+    def what_if(self) -> WhatIf | None:
+        if self.child is None or not isinstance(self.focus, SpacePopulation):
+            return None
+        return what_if(self.focus, self.child)
+
+    @cached_property
+    def pooled(self) -> str:
+        """What all populations say about the child together, where that is asked; else empty."""
+        if not self.selection.pool or self.child is None or not isinstance(self.focus, SpacePopulation):
+            return ""
+        return pooled_sentence(self.focus, self.used, self.child)
+
+    @property
+    def can_pool(self) -> bool:
+        """Whether more than one population could be asked about the child."""
+        if self.selection.pool or self.child is None or not isinstance(self.focus, SpacePopulation):
+            return False
+        return len(poolable(self.focus, self.used, self.child)) > 1
+
+    @cached_property
+    def largest(self) -> AnalysedPopulation:
+        return max(self.used, key=lambda one: one.n)
+
+    @cached_property
+    def sample_size_study(self) -> SampleSizeStudy | None:
+        return sample_size_study(self.largest)
+
+    @property
+    def bytes(self) -> int:
+        """About how much memory its columns take once all are loaded."""
+        return sum(8 * (len(one.column_names) + 2) * one.n for one in self.populations)
+
+
+_analyses: Memory[Analysis] = Memory(MOST_BYTES, size=lambda analysis: analysis.bytes + 10_000)
+
+
+def analyse(selection: Selection, team: Team) -> Analysis:
+    """The analysis of a team's populations as they are now, remembered until one of them changes.
+
+    Raises `UnknownPopulation` where the team lacks one, `InvalidSelection` where none has a column to filter by.
+    """
+    rows = find_rows(selection, team)
+    version = version_of(rows)
+    return remembered(
+        team,
+        selection,
+        version,
+        lambda: Analysis(selection, load_populations(selection, rows, parameters=False), version),
+    )
+
+
+def remembered(team: Team, selection: Selection, version: str, make: Callable[[], Analysis]) -> Analysis:
+    """The analysis of that version; never that of another team."""
+    return _analyses.recall((team.pk, selection, version), make)
+
+
+def version_of(rows: SelectedRows) -> str:
+    """A text that changes with the populations: their samples, and what else of them is shown."""
+    versions = queries.population_versions((space.pk, regime.pk) for space, regime in rows.trained)
+    parts = [
+        f"{space.pk}-{regime.pk}:{versions[space.pk, regime.pk]}:{space.name}:{space.slot}:{regime.name}"
+        for space, regime in rows.trained
+    ]
+    parts += [f"i{one.pk}:{one.name}:{one.slot}" for one in rows.imported]
+    return blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()

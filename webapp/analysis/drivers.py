@@ -1,0 +1,99 @@
+"""Which parameters go with the error: rank correlations and importance, one line a column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.statistics import holm, rank_correlation
+from engine.statistics.correlation import Correlation
+from engine.statistics.importance import Importance
+from webapp.analysis import statistics, tables
+from webapp.analysis.populations import AnalysedPopulation
+from webapp.analysis.tables import Column, Estimate, Table
+from webapp.wording import counted, joined
+
+FEWEST = 8  # samples for which a best quarter of two exists
+
+COLUMNS = (
+    Column("Column", "column", tables.Text),
+    Column("Importance (%), 95 %", "importance", Estimate, unit="percent"),
+    Column("Spearman rho, 95 %", "spearman_rho", Estimate),
+    Column("p, Holm", "p_holm", tables.PValue),
+)
+
+
+@dataclass(frozen=True)
+class Driver:
+    """One column; ``importance`` is None for a complexity, which no law of the space sets."""
+
+    name: str
+    correlation: Correlation
+    p_adjusted: float
+    importance: Importance | None
+
+
+@dataclass(frozen=True)
+class Drivers:
+    """Columns by falling importance, then by the size of rho; ``constant`` are those with one value."""
+
+    lines: list[Driver]
+    constant: list[str]
+    n: int
+    n_best: int
+
+
+def drivers(population: AnalysedPopulation) -> Drivers:
+    samples, columns = population.samples, [*population.parameters, *population.costs]
+    if samples.n < FEWEST or np.ptp(samples.errors) == 0:
+        return Drivers([], [], samples.n, 0)
+    varying = [name for name in columns if np.ptp(samples[name]) > 0]
+    parameters = [name for name in population.parameters if name in varying]
+    correlations = {name: rank_correlation(samples[name], samples) for name in varying}
+    adjusted = holm([correlation.p_value for correlation in correlations.values()])
+    shares: dict[str, Importance] = {}
+    n_best = 0
+    if parameters:
+        importance = statistics.importance(samples, parameters)
+        shares, n_best = {one.parameter: one for one in importance.parameters}, importance.n_best
+    lines = [
+        Driver(name, correlation, float(p), shares.get(name))
+        for (name, correlation), p in zip(correlations.items(), adjusted, strict=True)
+    ]
+    lines.sort(key=lambda one: (-(one.importance.share if one.importance else -1), -abs(one.correlation.coefficient)))
+    return Drivers(lines, [name for name in columns if name not in varying], samples.n, n_best)
+
+
+def driver_table(found: Drivers) -> Table:
+    rows = [
+        [
+            tables.Text(line.name),
+            _importance(line.importance),
+            Estimate(line.correlation.coefficient, line.correlation.interval, digits=2, style="signed"),
+            tables.PValue(line.p_adjusted),
+        ]
+        for line in found.lines
+    ]
+    return Table("Importance and rank correlations", COLUMNS, rows)
+
+
+def _importance(importance: Importance | None) -> Estimate:
+    if importance is None:
+        return Estimate(None)
+    low, high = importance.interval
+    return Estimate(100 * importance.share, (100 * low, 100 * high), digits=0)
+
+
+def driver_sentence(found: Drivers, name: str) -> str:
+    """What the table says, in a sentence; and what it leaves out."""
+    if not found.lines:
+        return f"It takes {FEWEST} samples of different errors to say; there are {counted(found.n, 'sample')}."
+    said = f"From {found.n:,} samples of {name}, of which the best {found.n_best:,} set the importance."
+    top = found.lines[0]
+    if top.importance and top.importance.interval[0] > 0:
+        said = f"{top.name} sets the best designs apart most. {said}"
+    if found.constant:
+        has = "has" if len(found.constant) == 1 else "have"
+        said += f" Left out: {joined(found.constant)}, which {has} one value in all samples."
+    return said

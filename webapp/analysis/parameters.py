@@ -1,0 +1,86 @@
+"""One column of a population against its error: where the best designs lie, and the errors by quarters of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.statistics import rank_correlation
+from engine.statistics.bootstrap import EmpiricalBootstrap
+from engine.statistics.correlation import Correlation
+from engine.statistics.fronts import Front
+from engine.statistics.population import FloatArray
+from webapp.analysis import statistics
+from webapp.analysis.errors import quarter_table
+from webapp.analysis.fronts import front_of
+from webapp.analysis.populations import AnalysedPopulation, with_unit
+from webapp.analysis.tables import Table
+from webapp.queries import COMPLEXITIES
+
+FIT = "e_fit"
+
+
+@dataclass(frozen=True, eq=False)
+class ColumnAgainstError:
+    """A parameter or complexity that varies; a complexity has its ``front``, in the unit of the population."""
+
+    population: AnalysedPopulation
+    name: str
+    best: EmpiricalBootstrap
+    front: Front | None
+
+    @property
+    def is_cost(self) -> bool:
+        return self.name in COMPLEXITIES
+
+    @property
+    def scale(self) -> float:
+        """How many of the population's unit are one of the axis: complexities are shown in millions."""
+        return 1e6 if self.is_cost else 1
+
+    @property
+    def values(self) -> FloatArray:
+        """In the unit of the axis."""
+        return self.population.samples[self.name] / self.scale
+
+    @property
+    def table(self) -> Table:
+        return quarter_table(self.values, self.population.errors, with_unit(self.name), self.name)
+
+
+def varying_columns(population: AnalysedPopulation) -> list[str]:
+    """Parameters, then complexities, of which not all samples have the same value."""
+    columns = [*population.parameters, *population.costs]
+    return [name for name in columns if np.ptp(population.samples[name]) > 0]
+
+
+def column_against_error(population: AnalysedPopulation, name: str) -> ColumnAgainstError:
+    best = statistics.best_range(population.samples[name], population.errors)
+    return ColumnAgainstError(population, name, best, front_of(population, name) if name in COMPLEXITIES else None)
+
+
+@dataclass(frozen=True, eq=False)
+class FitAgainstError:
+    """e_fit of the fitted samples against their error (percent); no correlation where they are too few or too equal."""
+
+    fits: FloatArray
+    errors: FloatArray
+
+    @property
+    def correlation(self) -> Correlation | None:
+        if len(self.fits) < 2 or np.ptp(self.fits) == 0 or np.ptp(self.errors) == 0:
+            return None
+        return rank_correlation(self.fits, self.errors)
+
+    @property
+    def table(self) -> Table:
+        return quarter_table(self.fits, self.errors, FIT, FIT)
+
+
+def fit_against_error(population: AnalysedPopulation) -> FitAgainstError | None:
+    """None where no sample was fitted."""
+    if population.fits is None:
+        return None
+    known = np.isfinite(population.fits)
+    return FitAgainstError(population.fits[known], population.errors[population.drawn_rows][known])

@@ -1,0 +1,147 @@
+"""How far the evidence reaches: is n enough, what a random search finds, whether complexities are alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from engine.statistics import holm
+from engine.statistics.comparisons import ks_test
+from engine.statistics.search import SampleSizeStudy
+from webapp.analysis import statistics, tables
+from webapp.analysis.errors import error_column
+from webapp.analysis.populations import AnalysedPopulation
+from webapp.analysis.tables import Column, Estimate, Table
+from webapp.queries import COMPLEXITIES
+from webapp.wording import NBSP, between, counted, fixed, joined, p_text
+
+FEWEST = 8  # samples, for a study of parts of them
+SEARCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+ENOUGH_FOR_A_MEAN = 12  # samples: the BCa interval covers the mean in 48 % of cases at 2, 85 % at 10, 95 % at 30
+ALIKE = 0.05  # p-value, Holm, above which complexities count as alike
+QUARTERS = (0, 0.25, 0.5, 0.75, 1)
+
+SIZE_COLUMNS = (
+    Column("Samples", "samples", tables.Count),
+    Column("KS distance to all, 95 %", "ks_distance", Estimate),
+    Column("Band, ±", "band_half_width"),
+)
+SPREAD_COLUMNS = (("Least", "least"), ("Quarter", "quarter"), ("Half", "half"),
+                  ("Three quarters", "three_quarters"), ("Most", "most"))  # fmt: skip
+
+
+def sample_size_study(population: AnalysedPopulation) -> SampleSizeStudy | None:
+    """How far the EDF of a part lies from that of all; None below eight samples."""
+    return statistics.sample_sizes(population.errors) if population.n >= FEWEST else None
+
+
+def sample_size_table(study: SampleSizeStudy) -> Table:
+    columns = (study.m, study.distance, study.low, study.high, study.band_half_width)
+    rows = [
+        [tables.Count(m), Estimate(distance, (low, high), digits=3), tables.Number(width, digits=3)]
+        for m, distance, low, high, width in zip(*(column.tolist() for column in columns), strict=True)
+    ]
+    return Table("Is n enough", SIZE_COLUMNS, rows)
+
+
+def search_sizes(populations: Sequence[AnalysedPopulation]) -> list[int]:
+    """The numbers of samples tried that the table lists."""
+    largest = max(one.n for one in populations)
+    return [m for m in SEARCH_SIZES if m <= largest]
+
+
+def expected_best(population: AnalysedPopulation, m: int) -> Estimate:
+    """The expected best of m samples; its interval only where the curve is known well enough to have one."""
+    if m > population.n:
+        return Estimate(None)
+    best = statistics.best_of(population.errors, m)
+    return Estimate(best.value, best.interval if has_interval(population, m) else None, digits=2)
+
+
+def has_interval(population: AnalysedPopulation, m: int) -> bool:
+    return 4 * m <= population.n
+
+
+def search_table(populations: Sequence[AnalysedPopulation]) -> Table:
+    columns = [Column("Samples", "samples", tables.Count)]
+    columns += [error_column(f"{one.name}, best", one.name) for one in populations]
+    rows = [[tables.Count(m), *(expected_best(one, m) for one in populations)] for m in search_sizes(populations)]
+    return Table("Random search", columns, rows)
+
+
+@dataclass(frozen=True)
+class CostTest:
+    """One complexity of two populations; the p-value is Holm's over all tests of the analysis."""
+
+    cost: str
+    first: AnalysedPopulation
+    second: AnalysedPopulation
+    distance: float
+    interval: tuple[float, float]
+    p_adjusted: float
+
+
+def cost_tests(populations: Sequence[AnalysedPopulation]) -> list[CostTest]:
+    """Whether the populations are alike in complexity: every cost that both of a pair know."""
+    asked = [
+        (cost, first, second)
+        for cost in COMPLEXITIES
+        for first, second in combinations(populations, 2)
+        if cost in first.costs and cost in second.costs
+    ]
+    tests = [ks_test(first.samples[cost], second.samples[cost]) for cost, first, second in asked]
+    adjusted = holm([test.p_value for test in tests]) if tests else np.array([])
+    return [
+        CostTest(*compared, test.distance, test.interval, float(p))
+        for compared, test, p in zip(asked, tests, adjusted, strict=True)
+    ]
+
+
+def cost_warning(tests: Sequence[CostTest]) -> str:
+    """Which complexities differ, as a reason to normalise; empty where none does."""
+    differing = [test for test in tests if test.p_adjusted <= ALIKE]
+    if not differing:
+        return ""
+    costs = joined(list(dict.fromkeys(test.cost for test in differing)))
+    worst = max(differing, key=lambda test: test.distance)
+    return (
+        f"The populations differ in complexity ({costs}; {worst.cost} of {worst.first.name} and {worst.second.name}: "
+        f"KS{NBSP}D{NBSP}={NBSP}{fixed(worst.distance, 2)} {between(worst.interval, 2)}, "
+        f"{p_text(worst.p_adjusted)} after Holm). A part of the difference in error may come from that: look at the "
+        "EDFs normalised by complexity before you conclude."
+    )
+
+
+def cost_words(tests: Sequence[CostTest]) -> str:
+    """For the facts at the head of the page."""
+    if not tests:
+        return ""
+    lowest = min(tests, key=lambda test: test.p_adjusted)
+    alike = "complexity alike" if lowest.p_adjusted > ALIKE else "complexity differs"
+    return f"{alike} ({lowest.cost}, KS {p_text(lowest.p_adjusted)})"
+
+
+def cost_table(cost: str, populations: Sequence[AnalysedPopulation]) -> Table:
+    """How a complexity is spread in each population, in millions."""
+    columns = [Column("Population", "population", tables.Text), Column("n", "n", tables.Count)]
+    columns += [Column(title, name, unit="millions") for title, name in SPREAD_COLUMNS]
+    rows = []
+    for one in populations:
+        quantiles = np.quantile(one.samples[cost] / 1e6, QUARTERS).tolist()
+        values = [tables.Number(quantile, style="significant") for quantile in quantiles]
+        rows.append([tables.Text(one.name), tables.Count(one.n), *values])
+    return Table(f"Spread of {cost} (M)", columns, rows, f"spread-{cost}")
+
+
+def few_samples_warning(populations: Sequence[AnalysedPopulation]) -> str:
+    """Which populations are too small for the interval of their mean; empty where none is."""
+    few = [f"{one.name} has {counted(one.n, 'sample')}" for one in populations if one.n < ENOUGH_FOR_A_MEAN]
+    if not few:
+        return ""
+    return (
+        f"{joined(few)}. With fewer than {ENOUGH_FOR_A_MEAN} the interval of a mean is too narrow: take the finding "
+        "as a hint, and train more designs before you conclude."
+    )

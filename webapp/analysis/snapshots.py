@@ -1,0 +1,119 @@
+"""Populations as a frozen result page keeps them: compressed JSON, from which the same code draws the same page."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from django.db.models import Model
+
+from engine.statistics.population import FloatArray, Population
+from webapp.analysis.populations import (
+    AnalysedPopulation,
+    FilePopulation,
+    KeptDesigns,
+    Picture,
+    SpacePopulation,
+    keep_designs,
+)
+from webapp.models import ImportedPopulation, Regime, Space, Team
+from webapp.queries import TrainedPopulation
+
+SCHEMA = 1
+# What belongs to the row and not to what was measured: whose it is, and how it is filed.
+LEFT_OUT = {"team", "created_by", "created_at", "tags", "archived_at"}
+
+Json = dict[str, Any]
+Row = TypeVar("Row", Space, Regime, ImportedPopulation)
+
+
+def pack(populations: Sequence[AnalysedPopulation]) -> bytes:
+    content = {"schema": SCHEMA, "populations": [_to_json(population) for population in populations]}
+    return zlib.compress(json.dumps(content, allow_nan=False).encode(), level=6)
+
+
+def unpack(snapshot: bytes, team: Team) -> list[AnalysedPopulation]:
+    """The populations as they were, of the team that they belong to."""
+    content = json.loads(zlib.decompress(snapshot))
+    if content["schema"] != SCHEMA:
+        raise ValueError(f"schema of a snapshot must be {SCHEMA}, got {content['schema']}.")
+    return [_from_json(one, team) for one in content["populations"]]
+
+
+def _to_json(population: AnalysedPopulation) -> Json:
+    samples, data = population.samples, population.data
+    return {
+        "space": _row_to_json(population.space),
+        "regime": _row_to_json(population.regime),
+        "imported": _row_to_json(population.imported if isinstance(population, FilePopulation) else None),
+        "name": population.name,
+        "error": population.error,
+        "total": population.total,
+        "ranges": dict(population.ranges),
+        "columns": {name: _array_to_text(samples[name]) for name in samples.names},
+        "failed": samples.failed,
+        "pending": samples.pending,
+        "ahead": _array_to_text(data.ahead),
+        "cancelled": data.cancelled,
+        "in_order": None if data.in_order is None else _array_to_text(data.in_order),
+        "kept": _kept_to_json(keep_designs(population)),
+    }
+
+
+def _from_json(content: Json, team: Team) -> AnalysedPopulation:
+    columns = {name: _array_from_text(text) for name, text in content["columns"].items()}
+    shared: Json = {
+        "data": TrainedPopulation(
+            Population.from_columns(columns, failed=content["failed"], pending=content["pending"]),
+            ahead=_array_from_text(content["ahead"]),
+            cancelled=content["cancelled"],
+            in_order=_array_from_text(text) if (text := content.get("in_order")) is not None else None,
+        ),
+        "name": content["name"],
+        "error": content["error"],
+        "total": content["total"],
+        "ranges": tuple((column, (low, high)) for column, (low, high) in content.get("ranges", {}).items()),
+        "kept": _kept_from_json(content["kept"]) if "kept" in content else None,
+    }
+    if content["imported"]:
+        return FilePopulation(imported=_row_from_json(ImportedPopulation, content["imported"], team), **shared)
+    space, regime = _row_from_json(Space, content["space"], team), _row_from_json(Regime, content["regime"], team)
+    return SpacePopulation(space=space, regime=regime, **shared)
+
+
+def _kept_to_json(kept: KeptDesigns) -> Json:
+    return {
+        "pictures": [(pk, picture.position, list(picture.widths)) for pk, picture in kept.pictures.items()],
+        "fits": None if kept.fits is None else _array_to_text(kept.fits),
+    }
+
+
+def _kept_from_json(content: Json) -> KeptDesigns:
+    """Pages frozen before designs were kept have no such part and look them up: a sample's design never changes."""
+    pictures = {pk: Picture(position, widths) for pk, position, widths in content["pictures"]}
+    return KeptDesigns(pictures, None if content["fits"] is None else _array_from_text(content["fits"]))
+
+
+def _row_to_json(row: Model | None) -> Json | None:
+    if row is None:
+        return None
+    fields = [field for field in row._meta.concrete_fields if field.name not in LEFT_OUT]
+    return {field.attname: getattr(row, field.attname) for field in fields}
+
+
+def _row_from_json(model: type[Row], content: Json, team: Team) -> Row:
+    """A row as it was, not to be saved; fields that the table no longer has are left out."""
+    known = {field.attname for field in model._meta.concrete_fields}
+    return model(team=team, **{name: value for name, value in content.items() if name in known})
+
+
+def _array_to_text(values: FloatArray) -> str:
+    return base64.b64encode(np.ascontiguousarray(values, dtype="<f8").tobytes()).decode()
+
+
+def _array_from_text(text: str) -> FloatArray:
+    return np.frombuffer(base64.b64decode(text), dtype="<f8").astype(np.float64)
