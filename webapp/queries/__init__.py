@@ -62,6 +62,7 @@ from webapp.queries.teams import (
     team_events,
     team_members,
 )
+from webapp.queries.versions import population_versions
 from webapp.queries.workers import BADGES as WORKER_WORDS
 from webapp.queries.workers import (
     WORKERS_SHOWN,
@@ -135,6 +136,7 @@ __all__ = [
     "open_invitations",
     "population_outlines",
     "population_summaries",
+    "population_versions",
     "regime_cost",
     "regime_costs",
     "result_pages",
