@@ -10,6 +10,7 @@ from django.contrib.auth.forms import AdminUserCreationForm
 
 from webapp.models import (
     ApiToken,
+    BatchVersion,
     Epoch,
     Event,
     ImportedColumn,
@@ -104,6 +105,11 @@ TABLES: dict[type[Any], dict[str, Any]] = {
         "list_select_related": ("batch__space",),
         "raw_id_fields": ("batch",),
         "show_full_result_count": False,
+    },
+    BatchVersion: {
+        "list_display": ("batch", "version"),
+        "list_select_related": ("batch__space",),
+        "raw_id_fields": ("batch",),
     },
     Run: {
         "list_display": ("id", "batch", "position", "replicate", "state", "attempt", "final_error", "failure_kind"),

@@ -5,7 +5,7 @@ Every write goes through webapp.services, every read that spans rows through web
 
 from __future__ import annotations
 
-from webapp.models.batches import BatchState, Sample, SampleBatch
+from webapp.models.batches import BatchState, BatchVersion, Sample, SampleBatch
 from webapp.models.events import Event
 from webapp.models.filing import Filed
 from webapp.models.imports import ColumnKind, ImportedColumn, ImportedPopulation
@@ -18,6 +18,7 @@ from webapp.models.spaces import Family, Regime, Space
 __all__ = [
     "ApiToken",
     "BatchState",
+    "BatchVersion",
     "ColumnKind",
     "Concern",
     "Epoch",

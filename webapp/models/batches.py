@@ -100,3 +100,17 @@ class Sample(models.Model):
 
     def __str__(self) -> str:
         return f"sample {self.position} of {self.batch}"
+
+
+class BatchVersion(models.Model):
+    """How often a batch, its samples and the ends of its runs have changed: what is computed from them is kept by it.
+
+    Written by triggers alone (migration 0020), in the transaction of the change, so that no way of writing leaves it
+    behind. A run that is claimed, renewed or given back is as much to come as before and counts for nothing here.
+    """
+
+    batch = models.OneToOneField(SampleBatch, on_delete=models.CASCADE, primary_key=True, related_name="version")
+    version = models.PositiveBigIntegerField(default=1)
+
+    def __str__(self) -> str:
+        return f"version {self.version} of {self.batch}"

@@ -19,6 +19,10 @@ class ResultPage(Filed):
     analysis = models.JSONField(help_text="webapp.analysis.Selection: the values of its address, with a schema version")
     snapshot = models.BinaryField(null=True, blank=True, help_text="webapp.analysis.snapshots; null while live")
     frozen_at = models.DateTimeField(null=True, blank=True)
+    line = models.JSONField(null=True, blank=True, help_text="what the list of results shows of it, once computed")
+    line_of = models.TextField(
+        default="", db_default="", blank=True, help_text="the version of its populations that the line was computed at"
+    )
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
     updated_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")

@@ -68,6 +68,7 @@ from webapp.queries.teams import (
     team_events,
     team_members,
 )
+from webapp.queries.versions import population_versions
 from webapp.queries.workers import BADGES as WORKER_WORDS
 from webapp.queries.workers import (
     WORKERS_SHOWN,
@@ -142,6 +143,7 @@ __all__ = [
     "open_invitations",
     "population_outlines",
     "population_summaries",
+    "population_versions",
     "regime_cost",
     "regime_costs",
     "result_pages",
