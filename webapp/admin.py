@@ -20,6 +20,7 @@ from webapp.models import (
     PasswordMail,
     Regime,
     ResultPage,
+    ResultPopulation,
     Run,
     Sample,
     SampleBatch,
@@ -128,6 +129,11 @@ TABLES: dict[type[Any], dict[str, Any]] = {
         "list_select_related": ("team", "updated_by"),
         "search_fields": ("title",),
         "raw_id_fields": ("team", "created_by", "updated_by"),
+    },
+    ResultPopulation: {
+        "list_display": ("page", "space", "regime", "imported"),
+        "list_select_related": ("page", "space", "regime", "imported"),
+        "raw_id_fields": ("page", "space", "regime", "imported"),
     },
     ShareLink: {
         "list_display": ("page", "created_by", "expires_at", "revoked_at", "views"),

@@ -11,7 +11,7 @@ from webapp.models.filing import Filed
 from webapp.models.imports import ColumnKind, ImportedColumn, ImportedPopulation
 from webapp.models.notifications import Notification, NotificationKind
 from webapp.models.people import ApiToken, Concern, Invitation, Membership, PasswordMail, Role, Team, User, UserManager
-from webapp.models.results import ResultPage, ShareLink
+from webapp.models.results import ResultPage, ResultPopulation, ShareLink
 from webapp.models.runs import Epoch, FailureKind, Run, RunState, Worker
 from webapp.models.spaces import Family, Regime, Space
 
@@ -34,6 +34,7 @@ __all__ = [
     "PasswordMail",
     "Regime",
     "ResultPage",
+    "ResultPopulation",
     "Role",
     "Run",
     "RunState",

@@ -218,9 +218,7 @@ def saved_analysis(seen: TeamRequest, page: ResultPage, *, address: str) -> Anal
     if page.frozen_at:
         early["bar"] = None
     else:
-        early["last_trained"] = queries.last_trained(
-            (shown.space.pk, shown.regime.pk) for shown in early["populations"] if shown.space and shown.regime
-        )
+        early["last_trained"] = queries.last_trained(page)
     if seen.user.is_authenticated or shown.rest is None:
         return Analysis(early, shown.rest)
     return Analysis(early, partial(_without_addresses, shown.rest))

@@ -1,0 +1,93 @@
+"""Rows of an older version after the migrations, and again after the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+
+from webapp.models import ResultPage, ResultPopulation
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def migrated(name: str = "") -> Any:
+    """The database at a migration, without a name at the latest one; and its historical models."""
+    executor = MigrationExecutor(connection)
+    goals = [("webapp", name)] if name else executor.loader.graph.leaf_nodes("webapp")
+    executor.migrate(goals)
+    return MigrationExecutor(connection).loader.project_state(goals).apps
+
+
+class Old:
+    """A database of version 0008, with one team and its owner."""
+
+    def __init__(self) -> None:
+        self.apps = migrated("0008_tag_and_archive")
+        self.user = self.make("User", email="owner@example.org")
+        self.team = self.make("Team", name="Vision")
+
+    def make(self, model: str, **values: Any) -> Any:
+        return self.apps.get_model("webapp", model).objects.create(**values)
+
+    def space(self, name: str = "RegNetX", team: Any = None) -> Any:
+        return self.make("Space", team=team or self.team, name=name, definition={}, created_by=self.user)
+
+    def regime(self, name: str = "quick") -> Any:
+        return self.make("Regime", team=self.team, name=name, definition={}, created_by=self.user)
+
+    def imported(self) -> Any:
+        return self.make("ImportedPopulation", team=self.team, name="Elsewhere", n=1, created_by=self.user)
+
+    def page(self, title: str, *populations: str, **values: Any) -> Any:
+        analysis = {"schema": 1, "values": {"p": list(populations), "error": ["best"]}}
+        people = {"created_by": self.user, "updated_by": self.user}
+        return self.make("ResultPage", team=self.team, title=title, analysis=analysis, **people, **values)
+
+
+@pytest.fixture
+def old() -> Iterator[Old]:
+    try:
+        yield Old()
+    finally:
+        migrated()
+
+
+def read_by(title: str) -> set[tuple[int | None, int | None, int | None]]:
+    rows = ResultPopulation.objects.filter(page__title=title)
+    return set(rows.values_list("space", "regime", "imported"))
+
+
+def test_live_pages_read_what_their_address_names_as_far_as_it_is_there(old: Old) -> None:
+    first, second, regime, imported = old.space("first"), old.space("second"), old.regime(), old.imported()
+    theirs = old.space(team=old.make("Team", name="Audio"))
+    pair, other = f"{first.pk}-{regime.pk}", f"{second.pk}-{regime.pk}"
+    old.page("plain", pair, other, f"i{imported.pk}")
+    old.page("zeros", f"00{first.pk}-0{regime.pk}", pair, f"i000{imported.pk}")
+    old.page("frozen", pair, snapshot=b"frozen", frozen_at=timezone.now())
+    old.page("gone", pair, f"{first.pk}7-{regime.pk}", f"{first.pk}-{regime.pk}7", f"i{imported.pk}7", f"i{10**17}")
+    old.page("strange", "", "i", "-", f"{first.pk}", f"{pair}-{regime.pk}", f"x{pair}", f"{theirs.pk}-{regime.pk}")
+    old.page("archived", other, archived_at=timezone.now())
+    old.make("ResultPage", team=old.team, title="none", analysis={"values": {}}, created_by=old.user,
+             updated_by=old.user)  # fmt: skip
+
+    migrated()
+    assert read_by("plain") == {
+        (first.pk, regime.pk, None),
+        (second.pk, regime.pk, None),
+        (None, None, imported.pk),
+    }
+    assert read_by("zeros") == {(first.pk, regime.pk, None), (None, None, imported.pk)}
+    assert read_by("gone") == {(first.pk, regime.pk, None)}
+    assert read_by("archived") == {(second.pk, regime.pk, None)}
+    assert [read_by(title) for title in ("frozen", "strange", "none")] == [set(), set(), set()]
+
+    apps = migrated("0008_tag_and_archive")
+    assert apps.get_model("webapp", "ResultPage").objects.filter(analysis__values__p__contains=[pair]).count() == 4
+    migrated()
+    assert ResultPage.objects.count() == 7
+    assert len(read_by("plain")) == 3
