@@ -159,7 +159,8 @@ TABLES: dict[type[Any], dict[str, Any]] = {
         "search_fields": ("host",),
     },
     Event: {
-        "list_display": ("at", "team", "actor", "verb", "subject"),
+        "list_display": ("at", "team", "actor", "kind", "verb", "subject"),
+        "list_filter": ("kind",),
         "list_select_related": ("team", "actor"),
         "raw_id_fields": ("actor", "team"),
         "show_full_result_count": False,

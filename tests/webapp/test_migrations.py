@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from webapp.models import ResultPage, ResultPopulation
+from webapp.models import Event, ResultPage, ResultPopulation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -91,3 +91,40 @@ def test_live_pages_read_what_their_address_names_as_far_as_it_is_there(old: Old
     migrated()
     assert ResultPage.objects.count() == 7
     assert len(read_by("plain")) == 3
+
+
+VERBS = {
+    "spaces": ["created space", "changed space", "archived space", "brought back space", "deleted space"],
+    "regimes": ["created regime", "changed regime", "archived regime", "brought back regime", "deleted regime"],
+    "batches": [
+        "queued batch", "extended to 40", "paused", "paused after the current runs", "resumed", "set priority -5 for",
+        "cancelled 3 runs of", "retried 0 runs of", "archived batch", "brought back batch", "deleted batch",
+    ],
+    "results": [
+        "saved result", "changed result", "froze result", "made result live", "shared result", "revoked link",
+        "archived result", "brought back result", "deleted result",
+    ],
+    "imports": ["imported", "archived import", "brought back import", "deleted import"],
+    "tags": [
+        "took a tag off", *(f"{verb} {noun}" for verb in ("tagged", "took a tag off")
+        for noun in ("space", "regime", "batch", "result", "import")),
+    ],
+    "people": [
+        "created team", "renamed team", "invited", "invited by mail", "revoked invitation", "joined", "changed role",
+        "left", "removed",
+    ],
+    "tokens": ["made an API token", "revoked an API token"],
+    "workers": ["drained", "put back to work"],
+}  # fmt: skip
+
+
+def test_every_verb_that_the_log_ever_had_is_of_its_kind(old: Old) -> None:
+    for verb in (verb for verbs in VERBS.values() for verb in verbs):
+        old.make("Event", team=old.team, verb=verb, subject="a space, a batch or a token", at=timezone.now())
+    migrated()
+    recorded = {kind: list(Event.objects.filter(kind=kind).order_by("pk").values_list("verb", flat=True))
+                for kind in VERBS}  # fmt: skip
+    assert recorded == VERBS
+    migrated("0008_tag_and_archive")
+    migrated()
+    assert Event.objects.filter(kind="workers").count() == 2

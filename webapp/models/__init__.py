@@ -6,7 +6,7 @@ Every write goes through webapp.services, every read that spans rows through web
 from __future__ import annotations
 
 from webapp.models.batches import BatchState, Sample, SampleBatch
-from webapp.models.events import Event
+from webapp.models.events import Event, EventKind
 from webapp.models.filing import Filed
 from webapp.models.imports import ColumnKind, ImportedColumn, ImportedPopulation
 from webapp.models.notifications import Notification, NotificationKind
@@ -22,6 +22,7 @@ __all__ = [
     "Concern",
     "Epoch",
     "Event",
+    "EventKind",
     "FailureKind",
     "Family",
     "Filed",

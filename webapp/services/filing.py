@@ -18,6 +18,7 @@ from django.db.models.functions import Now
 from webapp.models import (
     BatchState,
     Epoch,
+    EventKind,
     ImportedPopulation,
     Regime,
     ResultPage,
@@ -40,6 +41,14 @@ NOUNS: dict[type[Filed], str] = {
     SampleBatch: "batch",
     ResultPage: "result",
     ImportedPopulation: "import",
+}
+
+KINDS: dict[type[Filed], EventKind] = {
+    Space: EventKind.SPACES,
+    Regime: EventKind.REGIMES,
+    SampleBatch: EventKind.BATCHES,
+    ResultPage: EventKind.RESULTS,
+    ImportedPopulation: EventKind.IMPORTS,
 }
 
 FiledRow = TypeVar("FiledRow", bound=Filed)
@@ -67,7 +76,8 @@ def add_tag(*, row: Filed, tag: str, actor: User) -> bool:
     if len(locked.tags) >= MOST_TAGS:
         raise Refused(f"It has {len(locked.tags)} tags already; {MOST_TAGS} are the most. Take one off first.")
     _set_tags(locked, [*locked.tags, tag])
-    record_event(team=team_of(row), actor=actor, verb=f"tagged {NOUNS[type(row)]}", subject=f"{row} as {tag}")
+    verb = f"tagged {NOUNS[type(row)]}"
+    record_event(team=team_of(row), actor=actor, kind=EventKind.TAGS, verb=verb, subject=f"{row} as {tag}")
     return True
 
 
@@ -77,7 +87,8 @@ def remove_tag(*, row: Filed, tag: str, actor: User) -> bool:
     if tag not in locked.tags:
         return False
     _set_tags(locked, [one for one in locked.tags if one != tag])
-    record_event(team=team_of(row), actor=actor, verb=f"took a tag off {NOUNS[type(row)]}", subject=f"{row}: {tag}")
+    verb = f"took a tag off {NOUNS[type(row)]}"
+    record_event(team=team_of(row), actor=actor, kind=EventKind.TAGS, verb=verb, subject=f"{row}: {tag}")
     return True
 
 
@@ -113,8 +124,13 @@ def _set_archived(row: Filed, actor: User, verb: str, *, archived_at: Now | None
     rows = type(row)._default_manager.filter(pk=row.pk, archived_at__isnull=archived_at is not None)
     changed = bool(rows.update(archived_at=archived_at))
     if changed:
-        record_event(team=team_of(row), actor=actor, verb=f"{verb} {NOUNS[type(row)]}", subject=str(row))
+        _record(row, actor, verb)
     return changed
+
+
+def _record(row: Filed, actor: User, verb: str) -> None:
+    kind, noun = KINDS[type(row)], NOUNS[type(row)]
+    record_event(team=team_of(row), actor=actor, kind=kind, verb=f"{verb} {noun}", subject=str(row))
 
 
 def active(batches: QuerySet[SampleBatch]) -> QuerySet[SampleBatch]:
@@ -165,7 +181,7 @@ def delete(*, row: Filed, actor: User) -> None:
     locked = locked_row(row)
     if obstacles(locked):
         raise Refused(f"Not deleted: {row} is needed. What needs it is listed here.")
-    record_event(team=team_of(row), actor=actor, verb=f"deleted {NOUNS[type(row)]}", subject=str(row))
+    _record(row, actor, "deleted")
     try:
         with transaction.atomic():
             if isinstance(locked, SampleBatch):

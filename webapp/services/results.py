@@ -9,7 +9,17 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from webapp.models import ImportedPopulation, Regime, ResultPage, ResultPopulation, ShareLink, Space, Team, User
+from webapp.models import (
+    EventKind,
+    ImportedPopulation,
+    Regime,
+    ResultPage,
+    ResultPopulation,
+    ShareLink,
+    Space,
+    Team,
+    User,
+)
 from webapp.services.errors import Refused
 from webapp.services.events import record_event
 from webapp.services.filing import locked_row
@@ -32,14 +42,14 @@ def create_result_page(*, team: Team, title: str, notes: str, analysis: dict[str
     )
     if not _read_populations(page):
         raise Refused("One of the populations of this analysis has been deleted.")
-    record_event(team=team, actor=actor, verb="saved result", subject=title)
+    record_event(team=team, actor=actor, kind=EventKind.RESULTS, verb="saved result", subject=title)
     return page
 
 
 @transaction.atomic
 def update_result_page(*, page: ResultPage, title: str, notes: str, actor: User) -> None:
     _change(page, actor, title=title, notes=notes)
-    record_event(team=page.team, actor=actor, verb="changed result", subject=title)
+    record_event(team=page.team, actor=actor, kind=EventKind.RESULTS, verb="changed result", subject=title)
 
 
 @transaction.atomic
@@ -57,7 +67,7 @@ def freeze_result_page(*, page: ResultPage, snapshot: bytes, actor: User) -> Non
         raise Refused("This page is frozen already.")
     _change(page, actor, snapshot=snapshot, frozen_at=timezone.now())
     page.populations.all().delete()
-    record_event(team=page.team, actor=actor, verb="froze result", subject=page.title)
+    record_event(team=page.team, actor=actor, kind=EventKind.RESULTS, verb="froze result", subject=page.title)
 
 
 @transaction.atomic
@@ -67,7 +77,7 @@ def thaw_result_page(*, page: ResultPage, actor: User) -> None:
     if not _read_populations(page):
         raise Refused("One of its populations has been deleted; the frozen numbers are all that is left of it.")
     _change(page, actor, snapshot=None, frozen_at=None)
-    record_event(team=page.team, actor=actor, verb="made result live", subject=page.title)
+    record_event(team=page.team, actor=actor, kind=EventKind.RESULTS, verb="made result live", subject=page.title)
 
 
 @transaction.atomic
@@ -83,7 +93,13 @@ def share_result_page(*, page: ResultPage, days: int, actor: User) -> tuple[Shar
     link = ShareLink.objects.create(
         page=page, token_digest=token_digest(token), created_by=actor, expires_at=expires_at
     )
-    record_event(team=page.team, actor=actor, verb="shared result", subject=f"{page.title} for {days} days")
+    record_event(
+        team=page.team,
+        actor=actor,
+        kind=EventKind.RESULTS,
+        verb="shared result",
+        subject=f"{page.title} for {days} days",
+    )
     return link, token
 
 
@@ -91,7 +107,7 @@ def share_result_page(*, page: ResultPage, days: int, actor: User) -> tuple[Shar
 def revoke_link(*, link: ShareLink, actor: User) -> None:
     if not open_links().filter(pk=link.pk).update(revoked_at=timezone.now()):
         raise Refused("This link was revoked or has expired already.")
-    record_event(team=link.page.team, actor=actor, verb="revoked link", subject=link.page.title)
+    record_event(team=link.page.team, actor=actor, kind=EventKind.RESULTS, verb="revoked link", subject=link.page.title)
 
 
 def open_shared_page(token: str) -> ResultPage | None:
