@@ -21,6 +21,7 @@ from webapp.models import (
     PasswordMail,
     Regime,
     ResultPage,
+    ResultPopulation,
     Run,
     Sample,
     SampleBatch,
@@ -69,7 +70,7 @@ TABLES: dict[type[Any], dict[str, Any]] = {
         "list_select_related": ("user", "team"),
     },
     Invitation: {
-        "list_display": ("team", "role", "label", "created_by", "expires_at", "revoked_at", "accepted_by"),
+        "list_display": ("team", "role", "label", "by_mail", "created_by", "expires_at", "revoked_at", "accepted_by"),
         "list_select_related": ("team", "created_by", "accepted_by"),
         "raw_id_fields": ("team", "created_by", "accepted_by"),
         "exclude": ("token_digest",),
@@ -95,8 +96,8 @@ TABLES: dict[type[Any], dict[str, Any]] = {
         "raw_id_fields": ("created_by", "team"),
     },
     SampleBatch: {
-        "list_display": ("id", "space", "regime", "size", "seed", "state", "paused", "priority", "created_at"),
-        "list_filter": ("state", "paused"),
+        "list_display": ("id", "space", "regime", "size", "seed", "state", "cause", "paused", "priority", "created_at"),
+        "list_filter": ("state", "cause", "paused"),
         "list_select_related": ("space", "regime"),
         "raw_id_fields": ("space", "regime", "created_by"),
     },
@@ -135,6 +136,11 @@ TABLES: dict[type[Any], dict[str, Any]] = {
         "search_fields": ("title",),
         "raw_id_fields": ("team", "created_by", "updated_by"),
     },
+    ResultPopulation: {
+        "list_display": ("page", "space", "regime", "imported"),
+        "list_select_related": ("page", "space", "regime", "imported"),
+        "raw_id_fields": ("page", "space", "regime", "imported"),
+    },
     ShareLink: {
         "list_display": ("page", "created_by", "expires_at", "revoked_at", "views"),
         "list_select_related": ("page", "created_by"),
@@ -159,7 +165,8 @@ TABLES: dict[type[Any], dict[str, Any]] = {
         "search_fields": ("host",),
     },
     Event: {
-        "list_display": ("at", "team", "actor", "verb", "subject"),
+        "list_display": ("at", "team", "actor", "kind", "verb", "subject"),
+        "list_filter": ("kind",),
         "list_select_related": ("team", "actor"),
         "raw_id_fields": ("actor", "team"),
         "show_full_result_count": False,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.messages import get_messages
 from django.db import IntegrityError, connection, transaction
+from django.db.models.deletion import ProtectedError
 from django.test import Client
 
 from tests.webapp import pages, rows
@@ -20,6 +21,7 @@ from webapp.models import (
     ImportedPopulation,
     Regime,
     ResultPage,
+    ResultPopulation,
     Role,
     Run,
     Sample,
@@ -352,25 +354,66 @@ def test_an_import_that_a_live_page_names_stays_whatever_the_zeros_of_its_addres
     refused(study, study.imported, "1 result page using it", page)
 
 
-def test_a_page_that_names_another_number_is_not_in_the_way(study: Study) -> None:
+def test_a_page_that_reads_other_populations_is_not_in_the_way(study: Study) -> None:
     study.page.delete()
     study.batch.delete()
-    for named in (f"{study.space.pk}1-{study.regime.pk}1", f"1{study.space.pk}-1{study.regime.pk}"):
-        analysis = {"schema": 1, "values": {"p": [named, "i77"]}}
-        ResultPage.objects.create(
-            team=study.team, title="Other", analysis=analysis, created_by=study.user, updated_by=study.user
-        )
-    assert services.obstacles(study.space) == []
-    assert services.obstacles(study.regime) == []
-    assert services.obstacles(study.imported) == []
+    other_space = rows.a_space(study.team, study.user, name="Other")
+    other_regime = rows.a_regime(study.team, study.user, name="other")
+    other_import = rows.an_import(study.team, study.user, [30.0], name="Other")
+    a_page(study.team, study.user, f"{other_space.pk}-{other_regime.pk}", f"i{other_import.pk}")
+    for row in (study.space, study.regime, study.imported):
+        assert services.obstacles(row) == []
 
 
-def test_what_another_team_needs_of_the_same_number_is_not_in_the_way(study: Study) -> None:
-    study.page.delete()
+def test_a_page_reads_nothing_of_another_team(study: Study) -> None:
     other, stranger = rows.a_team("Audio", "stranger@example.org")
-    analysis = {"schema": 1, "values": {"p": [f"{study.space.pk}-{study.regime.pk}"]}}
-    ResultPage.objects.create(team=other, title="Theirs", analysis=analysis, created_by=stranger, updated_by=stranger)
-    assert services.obstacles(study.batch) == []
+    for named in (f"{study.space.pk}-{study.regime.pk}", f"i{study.imported.pk}"):
+        with pytest.raises(Refused, match="has been deleted"):
+            a_page(other, stranger, named)
+
+
+def read_by(page: ResultPage) -> set[tuple[int | None, int | None, int | None]]:
+    return set(ResultPopulation.objects.filter(page=page).values_list("space", "regime", "imported"))
+
+
+def test_a_live_page_holds_what_it_reads_through_every_change_of_its_state(study: Study) -> None:
+    pair = f"{study.space.pk}-{study.regime.pk}"
+    page = a_page(study.team, study.user, f"0{pair}", "", f"i00{study.imported.pk}", pair)
+    reads = {(study.space.pk, study.regime.pk, None), (None, None, study.imported.pk)}
+    assert read_by(page) == reads
+    assert read_by(services.duplicate_result_page(page=page, actor=study.user)) == reads
+    services.freeze_result_page(page=page, snapshot=b"frozen", actor=study.user)
+    assert read_by(page) == set()
+    assert read_by(services.duplicate_result_page(page=page, actor=study.user)) == reads
+    services.thaw_result_page(page=page, actor=study.user)
+    assert read_by(page) == reads
+    services.delete(row=page, actor=study.user)
+    assert not ResultPopulation.objects.filter(page=page.pk).exists()
+
+
+def test_what_a_live_page_reads_is_not_deleted_by_any_other_way_either(study: Study) -> None:
+    study.page.delete()
+    study.batch.delete()
+    page = a_page(study.team, study.user, f"{study.space.pk}-{study.regime.pk}", f"i{study.imported.pk}")
+    for row in (study.space, study.regime, study.imported):
+        with pytest.raises(ProtectedError):
+            row.delete()
+    both = {"space": study.space, "regime": study.regime, "imported": study.imported}
+    for values in ({}, {"space": study.space}, {"regime": study.regime}, both, {"imported": study.imported}):
+        with pytest.raises(IntegrityError, match="result_population_"), transaction.atomic():
+            ResultPopulation.objects.create(page=page, **values)
+
+
+def test_of_two_people_who_thaw_or_freeze_a_page_one_is_told_that_it_is_done(study: Study) -> None:
+    services.freeze_result_page(page=study.page, snapshot=b"frozen", actor=study.user)
+    stale = ResultPage.objects.get(pk=study.page.pk)
+    services.thaw_result_page(page=study.page, actor=study.user)
+    with pytest.raises(Refused, match="live already"):
+        services.thaw_result_page(page=stale, actor=study.user)
+    stale = ResultPage.objects.get(pk=study.page.pk)
+    services.freeze_result_page(page=study.page, snapshot=b"frozen", actor=study.user)
+    with pytest.raises(Refused, match="frozen already"):
+        services.freeze_result_page(page=stale, snapshot=b"again", actor=study.user)
 
 
 def test_an_analysis_of_what_was_deleted_is_not_saved(study: Study) -> None:
@@ -433,14 +476,14 @@ def meanwhile(first: Callable[[], object], second: Callable[[], object]) -> list
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("deleted_first", [True, False])
-@pytest.mark.parametrize("other", ["batch", "child", "page", "retry"])
+@pytest.mark.parametrize("other", ["batch", "child", "page", "reader", "retry"])
 def test_a_deletion_and_what_needs_the_row_never_both_succeed(other: str, *, deleted_first: bool) -> None:
     team, user = rows.a_team()
     space, regime = rows.a_space(team, user), rows.a_regime(team, user)
     batch = rows.a_batch(space, regime, user, size=1)
     services.cancel_batch(batch=batch, actor=user)
     row: Filed = batch if other in {"page", "retry"} else space
-    if other in {"batch", "child"}:
+    if row == space:
         services.delete(row=batch, actor=user)
     needs: dict[str, Callable[[], object]] = {
         "batch": lambda: services.create_sample_batch(space=space, regime=regime, size=1, seed=1, actor=user),
@@ -448,6 +491,7 @@ def test_a_deletion_and_what_needs_the_row_never_both_succeed(other: str, *, del
             team=team, name="Child", space=rows.presets.space("RegNetX-small"), actor=user, parent=space
         ),
         "page": lambda: a_page(team, user, f"{space.pk}-{regime.pk}"),
+        "reader": lambda: a_page(team, user, f"{space.pk}-{regime.pk}"),
         "retry": lambda: services.retry_failed_runs(batch=batch, actor=user, cancelled=True),
     }
     delete = lambda: services.delete(row=row, actor=user)  # noqa: E731

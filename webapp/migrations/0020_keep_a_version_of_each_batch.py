@@ -97,7 +97,7 @@ def _trigger(table: str, event: str, rows: str, function: str) -> migrations.Run
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("webapp", "0008_tag_and_archive"),
+        ("webapp", "0012_keep_why_draws_ended"),
     ]
 
     operations = [

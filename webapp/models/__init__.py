@@ -5,13 +5,13 @@ Every write goes through webapp.services, every read that spans rows through web
 
 from __future__ import annotations
 
-from webapp.models.batches import BatchState, BatchVersion, Sample, SampleBatch
-from webapp.models.events import Event
+from webapp.models.batches import BatchState, BatchVersion, DrawCause, Sample, SampleBatch
+from webapp.models.events import Event, EventKind
 from webapp.models.filing import Filed
 from webapp.models.imports import ColumnKind, ImportedColumn, ImportedPopulation
 from webapp.models.notifications import Notification, NotificationKind
 from webapp.models.people import ApiToken, Concern, Invitation, Membership, PasswordMail, Role, Team, User, UserManager
-from webapp.models.results import ResultPage, ShareLink
+from webapp.models.results import ResultPage, ResultPopulation, ShareLink
 from webapp.models.runs import Epoch, FailureKind, Run, RunState, Worker
 from webapp.models.spaces import Family, Regime, Space
 
@@ -21,8 +21,10 @@ __all__ = [
     "BatchVersion",
     "ColumnKind",
     "Concern",
+    "DrawCause",
     "Epoch",
     "Event",
+    "EventKind",
     "FailureKind",
     "Family",
     "Filed",
@@ -35,6 +37,7 @@ __all__ = [
     "PasswordMail",
     "Regime",
     "ResultPage",
+    "ResultPopulation",
     "Role",
     "Run",
     "RunState",

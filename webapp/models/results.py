@@ -7,7 +7,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from webapp.models.filing import Filed
+from webapp.models.imports import ImportedPopulation
 from webapp.models.people import Team, User
+from webapp.models.spaces import Regime, Space
 
 
 class ResultPage(Filed):
@@ -40,6 +42,32 @@ class ResultPage(Filed):
 
     def __str__(self) -> str:
         return self.title
+
+
+class ResultPopulation(models.Model):
+    """One population that a live result page reads. A frozen page has none: it reads its own copy."""
+
+    page = models.ForeignKey(ResultPage, on_delete=models.CASCADE, related_name="populations", db_index=False)
+    space = models.ForeignKey(Space, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    regime = models.ForeignKey(Regime, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    imported = models.ForeignKey(ImportedPopulation, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["page", "space", "regime", "imported"],
+                nulls_distinct=False,
+                name="result_population_once_a_page",
+            ),
+            models.CheckConstraint(
+                condition=Q(space__isnull=False, regime__isnull=False, imported=None)
+                | Q(space=None, regime=None, imported__isnull=False),
+                name="result_population_trained_or_imported",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.imported or f"{self.space} under {self.regime}")
 
 
 class ShareLink(models.Model):

@@ -58,7 +58,6 @@ from webapp.queries.samples import sample_columns, samples_by_id
 from webapp.queries.search import Found, search
 from webapp.queries.spaces import MethodFacts, SpaceLine, method_facts, space_lines, team_regimes, team_spaces
 from webapp.queries.teams import (
-    EVENT_KINDS,
     ROLE_ORDER,
     event_actors,
     event_span,
@@ -84,7 +83,6 @@ from webapp.queries.workers import (
 __all__ = [
     "BATCH_WORDS",
     "COMPLEXITIES",
-    "EVENT_KINDS",
     "ROLE_ORDER",
     "RUN_ORDERS",
     "SAMPLE_ID",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Exists, Max, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, QuerySet
 
 from webapp import services
-from webapp.models import ResultPage, Run, RunState, ShareLink, Team
+from webapp.models import ResultPage, ResultPopulation, RunState, ShareLink, Team
 
 
 def result_pages(team: Team) -> QuerySet[ResultPage]:
@@ -23,10 +22,10 @@ def working_links(page: ResultPage) -> QuerySet[ShareLink]:
     return services.open_links().filter(page=page).select_related("created_by").order_by("-created_at", "-pk")
 
 
-def last_trained(pairs: Iterable[tuple[int, int]]) -> datetime | None:
-    """When the latest run of these spaces and regimes was done."""
-    chosen = Q(pk__in=[])
-    for space_id, regime_id in pairs:
-        chosen |= Q(batch__space_id=space_id, batch__regime_id=regime_id)
-    latest: datetime | None = Run.objects.filter(chosen, state=RunState.DONE).aggregate(at=Max("ended_at"))["at"]
+def last_trained(page: ResultPage) -> datetime | None:
+    """When the latest run of what a live page reads was done; None where none was."""
+    done = ResultPopulation.objects.filter(
+        page=page, space__batches__regime=F("regime"), space__batches__runs__state=RunState.DONE
+    )
+    latest: datetime | None = done.aggregate(at=Max("space__batches__runs__ended_at"))["at"]
     return latest

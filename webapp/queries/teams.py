@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.db.models import Case, IntegerField, Max, Min, QuerySet, Value, When
@@ -14,19 +13,6 @@ ROLE_ORDER = Case(
     When(role=Role.OWNER, then=Value(0)), When(role=Role.MEMBER, then=Value(1)), default=Value(2),
     output_field=IntegerField(),
 )  # fmt: skip
-
-# What the events of the log are about: words of which their verbs have one.
-EVENT_KINDS: Mapping[str, Sequence[str]] = {
-    "spaces": ("space",),
-    "regimes": ("regime",),
-    "batches": ("batch", "extended", "paused", "resumed", "priority", "runs of"),
-    "result pages": ("result", "link"),
-    "imported populations": ("import",),
-    "tags": ("tag",),
-    "people": ("team", "invit", "joined", "role", "left", "removed"),
-    "API tokens": ("token",),
-    "workers": ("drained", "back to work"),
-}
 
 
 def team_members(team: Team) -> QuerySet[Membership]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import IntegrityError, transaction
 
-from webapp.models import Membership, Role, Team, User
+from webapp.models import EventKind, Membership, Role, Team, User
 from webapp.services.errors import Refused
 from webapp.services.events import record_event
 
@@ -40,5 +40,5 @@ def change_password(*, user: User, password: str) -> None:
 def create_team(*, name: str, owner: User) -> Team:
     team = Team.objects.create(name=name)
     Membership.objects.create(team=team, user=owner, role=Role.OWNER)
-    record_event(team=team, actor=owner, verb="created team", subject=name)
+    record_event(team=team, actor=owner, kind=EventKind.PEOPLE, verb="created team", subject=name)
     return team

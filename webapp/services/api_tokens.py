@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from webapp.models import ApiToken, Membership, Team, User
+from webapp.models import ApiToken, EventKind, Membership, Team, User
 from webapp.services.errors import Refused
 from webapp.services.events import record_event
 from webapp.services.tokens import new_token, token_digest
@@ -28,7 +28,7 @@ def create_api_token(*, user: User, team: Team, name: str) -> tuple[ApiToken, st
         raise Refused(f"A person can have {MOST_TOKENS} tokens; revoke some first.")
     text = PREFIX + new_token()
     token = ApiToken.objects.create(user=user, team=team, name=name, digest=token_digest(text))
-    record_event(team=team, actor=user, verb="made an API token", subject=name)
+    record_event(team=team, actor=user, kind=EventKind.TOKENS, verb="made an API token", subject=name)
     return token, text
 
 
@@ -37,7 +37,9 @@ def revoke_api_token(*, token: ApiToken) -> None:
     """End a token at once."""
     if not ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()):
         raise Refused("This token is revoked already.")
-    record_event(team=token.team, actor=token.user, verb="revoked an API token", subject=token.name)
+    record_event(
+        team=token.team, actor=token.user, kind=EventKind.TOKENS, verb="revoked an API token", subject=token.name
+    )
 
 
 def note_api_token_used(token: ApiToken) -> None:

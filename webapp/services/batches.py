@@ -18,7 +18,20 @@ from engine.designs import AnyNetDesign, RegNetDesign
 from engine.spaces import AnyNetSpace, RegNetSpace, space_from_json
 from engine.spaces.sampling import Draw
 from engine.training.regimes import Regime as EngineRegime
-from webapp.models import BatchState, FailureKind, Regime, Run, RunState, Sample, SampleBatch, Space, Team, User
+from webapp.models import (
+    BatchState,
+    DrawCause,
+    EventKind,
+    FailureKind,
+    Regime,
+    Run,
+    RunState,
+    Sample,
+    SampleBatch,
+    Space,
+    Team,
+    User,
+)
 from webapp.services.errors import Refused
 from webapp.services.events import record_event
 from webapp.services.filing import locked_row
@@ -58,9 +71,17 @@ def create_sample_batch(
         space=space, regime=regime, size=size, seed=seed, priority=priority, created_by=actor
     )
     record_event(
-        team=space.team, actor=actor, verb="queued batch", subject=f"{size} of {space.name} under {regime.name}"
+        team=space.team,
+        actor=actor,
+        kind=EventKind.BATCHES,
+        verb="queued batch",
+        subject=f"{size} of {space.name} under {regime.name}",
     )
     return batch
+
+
+def _record(batch: SampleBatch, actor: User, verb: str) -> None:
+    record_event(team=batch.space.team, actor=actor, kind=EventKind.BATCHES, verb=verb, subject=str(batch))
 
 
 def _check_quota(team: Team, size: int) -> None:
@@ -95,7 +116,7 @@ def extend_batch(*, batch: SampleBatch, size: int, actor: User) -> SampleBatch:
         raise Refused(f"size must lie between {batch.size + 1:,} and {LARGEST_BATCH:,}, got {size:,}.")
     batch.size, batch.state, batch.end_told, batch.archived_at = size, BatchState.REQUESTED, False, None
     batch.save(update_fields=["size", "state", "end_told", "archived_at"])
-    record_event(team=batch.space.team, actor=actor, verb=f"extended to {size}", subject=str(batch))
+    _record(batch, actor, f"extended to {size}")
     return batch
 
 
@@ -183,19 +204,16 @@ def _sample(claim: DrawClaim, position: int, draw: Draw) -> Sample:
 
 
 @transaction.atomic
-def fail_draw(*, claim: DrawClaim, message: str, exhausted: bool) -> bool:
-    """End a draw without designs: the space holds too few in the window (``exhausted``), or the draw broke.
-
-    A batch that was being extended stays as it was.
-    """
+def fail_draw(*, claim: DrawClaim, cause: DrawCause, message: str) -> bool:
+    """End a draw without designs. A batch that was being extended stays as it was."""
     held = SampleBatch.objects.filter(_held(claim))
     kept = Sample.objects.filter(batch_id=claim.batch_id).count()
     if kept:
         message = f"Not extended: {message}"[:2000]
         changed = held.update(state=BatchState.READY, size=kept, lease_until=None, lost_workers=0, message=message)
     else:
-        state = BatchState.EXHAUSTED if exhausted else BatchState.FAILED
-        changed = held.update(state=state, lease_until=None, message=message[:2000])
+        state = BatchState.EXHAUSTED if cause is DrawCause.EXHAUSTED else BatchState.FAILED
+        changed = held.update(state=state, lease_until=None, cause=cause, message=message[:2000])
     if changed:
         tell_not_drawn(batch_id=claim.batch_id, why=message[:2000])
     return bool(changed)
@@ -213,8 +231,7 @@ def pause_batch(*, batch: SampleBatch, actor: User, finish_running: bool = False
         .update(paused=True, finish_running=finish_running)
     )
     if changed:
-        verb = "paused after the current runs" if finish_running else "paused"
-        record_event(team=batch.space.team, actor=actor, verb=verb, subject=str(batch))
+        _record(batch, actor, "paused after the current runs" if finish_running else "paused")
     return bool(changed)
 
 
@@ -223,7 +240,7 @@ def resume_batch(*, batch: SampleBatch, actor: User) -> int:
     """Let its runs be claimed again; returns how many are claimable."""
     changed = SampleBatch.objects.filter(pk=batch.pk, paused=True).update(paused=False, finish_running=False)
     if changed:
-        record_event(team=batch.space.team, actor=actor, verb="resumed", subject=str(batch))
+        _record(batch, actor, "resumed")
     return Run.objects.filter(batch=batch, state=RunState.QUEUED).count()
 
 
@@ -232,7 +249,7 @@ def set_priority(*, batch: SampleBatch, priority: int, actor: User) -> None:
     if not -100 <= priority <= 100:
         raise Refused(f"priority must lie between -100 and 100, got {priority}.")
     SampleBatch.objects.filter(pk=batch.pk).update(priority=priority)
-    record_event(team=batch.space.team, actor=actor, verb=f"set priority {priority} for", subject=str(batch))
+    _record(batch, actor, f"set priority {priority} for")
 
 
 @transaction.atomic
@@ -249,10 +266,10 @@ def cancel_batch(*, batch: SampleBatch, actor: User) -> int:
         stopped = undrawn.update(state=BatchState.READY, size=kept, lease_until=None, message="")
     else:
         message = "Cancelled before its designs were drawn."
-        stopped = undrawn.update(state=BatchState.FAILED, lease_until=None, message=message)
+        stopped = undrawn.update(state=BatchState.FAILED, lease_until=None, cause=DrawCause.CANCELLED, message=message)
     if cancelled or stopped:
         tell_cancelled(batch=batch, actor=actor, runs=cancelled)
-    record_event(team=batch.space.team, actor=actor, verb=f"cancelled {cancelled} runs of", subject=str(batch))
+    _record(batch, actor, f"cancelled {cancelled} runs of")
     return cancelled
 
 
@@ -279,5 +296,5 @@ def retry_failed_runs(*, batch: SampleBatch, actor: User, kind: str = "", cancel
     if count:
         again = {"end_told": False} if cancelled else {"end_told": False, "failures_told": False}
         SampleBatch.objects.filter(pk=batch.pk).update(archived_at=None, **again)
-    record_event(team=batch.space.team, actor=actor, verb=f"retried {count} runs of", subject=str(batch))
+    _record(batch, actor, f"retried {count} runs of")
     return count

@@ -1,28 +1,28 @@
 """Tags, the archive, and the end of spaces, regimes, batches, result pages and imported populations.
 
-Whatever is needed elsewhere cannot be deleted: rows that point at it hold it by a foreign key, and live result pages,
-which name populations in their saved address, are looked for while the rows are locked that such a page must lock too.
+Whatever is needed elsewhere cannot be deleted: rows that point at it hold it by a foreign key. Only the batches that a
+live result page reads have none: the page points at their space and regime.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.deletion import ProtectedError
-from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 
 from webapp.models import (
     BatchState,
     Epoch,
+    EventKind,
     ImportedPopulation,
     Regime,
     ResultPage,
+    ResultPopulation,
     Run,
     RunState,
     Sample,
@@ -42,9 +42,14 @@ NOUNS: dict[type[Filed], str] = {
     ResultPage: "result",
     ImportedPopulation: "import",
 }
-NAMES_POPULATION = """EXISTS (
-    SELECT 1 FROM jsonb_array_elements_text(webapp_resultpage.analysis -> 'values' -> 'p') AS named WHERE named ~ %s
-)"""
+
+KINDS: dict[type[Filed], EventKind] = {
+    Space: EventKind.SPACES,
+    Regime: EventKind.REGIMES,
+    SampleBatch: EventKind.BATCHES,
+    ResultPage: EventKind.RESULTS,
+    ImportedPopulation: EventKind.IMPORTS,
+}
 
 FiledRow = TypeVar("FiledRow", bound=Filed)
 
@@ -71,7 +76,8 @@ def add_tag(*, row: Filed, tag: str, actor: User) -> bool:
     if len(locked.tags) >= MOST_TAGS:
         raise Refused(f"It has {len(locked.tags)} tags already; {MOST_TAGS} are the most. Take one off first.")
     _set_tags(locked, [*locked.tags, tag])
-    record_event(team=team_of(row), actor=actor, verb=f"tagged {NOUNS[type(row)]}", subject=f"{row} as {tag}")
+    verb = f"tagged {NOUNS[type(row)]}"
+    record_event(team=team_of(row), actor=actor, kind=EventKind.TAGS, verb=verb, subject=f"{row} as {tag}")
     return True
 
 
@@ -81,7 +87,8 @@ def remove_tag(*, row: Filed, tag: str, actor: User) -> bool:
     if tag not in locked.tags:
         return False
     _set_tags(locked, [one for one in locked.tags if one != tag])
-    record_event(team=team_of(row), actor=actor, verb=f"took a tag off {NOUNS[type(row)]}", subject=f"{row}: {tag}")
+    verb = f"took a tag off {NOUNS[type(row)]}"
+    record_event(team=team_of(row), actor=actor, kind=EventKind.TAGS, verb=verb, subject=f"{row}: {tag}")
     return True
 
 
@@ -117,8 +124,13 @@ def _set_archived(row: Filed, actor: User, verb: str, *, archived_at: Now | None
     rows = type(row)._default_manager.filter(pk=row.pk, archived_at__isnull=archived_at is not None)
     changed = bool(rows.update(archived_at=archived_at))
     if changed:
-        record_event(team=team_of(row), actor=actor, verb=f"{verb} {NOUNS[type(row)]}", subject=str(row))
+        _record(row, actor, verb)
     return changed
+
+
+def _record(row: Filed, actor: User, verb: str) -> None:
+    kind, noun = KINDS[type(row)], NOUNS[type(row)]
+    record_event(team=team_of(row), actor=actor, kind=kind, verb=f"{verb} {noun}", subject=str(row))
 
 
 def active(batches: QuerySet[SampleBatch]) -> QuerySet[SampleBatch]:
@@ -137,47 +149,28 @@ def _needing(row: Filed) -> list[Obstacle]:
         return [
             Obstacle("refined from it", row.children.order_by("name")),
             Obstacle("drawn from it", row.batches.select_related("space").order_by("-pk")),
-            Obstacle("naming it", live_pages(row.team, f"^0*{row.pk}-")),
+            Obstacle("naming it", pages_reading(space=row)),
         ]
     if isinstance(row, Regime):
         return [
             Obstacle("queued under it", row.batches.select_related("space").order_by("-pk")),
-            Obstacle("naming it", live_pages(row.team, f"-0*{row.pk}$")),
+            Obstacle("naming it", pages_reading(regime=row)),
         ]
     if isinstance(row, SampleBatch):
-        pages = live_pages(row.space.team, f"^0*{row.space_id}-0*{row.regime_id}$")
+        pages = pages_reading(space=row.space_id, regime=row.regime_id)
         return [
             Obstacle("itself, with runs to come", active(SampleBatch.objects.filter(pk=row.pk))),
             Obstacle("using its samples", pages if row.samples.exists() else pages.none()),
         ]
     if isinstance(row, ImportedPopulation):
-        return [Obstacle("using it", live_pages(row.team, f"^i0*{row.pk}$"))]
+        return [Obstacle("using it", pages_reading(imported=row))]
     return []  # nothing needs a result page
 
 
-def live_pages(team: Team, population: str) -> QuerySet[ResultPage]:
-    """Result pages, archived ones too, that read a population; a frozen one has its own copy of the samples.
-
-    ``population`` is a regular expression for what stands in their address.
-    """
-    named = RawSQL(NAMES_POPULATION, [population], output_field=BooleanField())  # noqa: S611  (a constant)
-    return ResultPage.objects.filter(named, team=team, frozen_at=None).order_by("-updated_at")
-
-
-def hold_populations(team: Team, analysis: dict[str, Any]) -> bool:
-    """Keep what an analysis names from being deleted until this transaction ends; False where some of it is gone."""
-    named = analysis["values"].get("p", [])
-    pairs = [match for text in named if (match := re.fullmatch(r"(\d+)-(\d+)", text, re.ASCII))]
-    wanted: list[tuple[type[Space | Regime | ImportedPopulation], set[int]]] = [
-        (Space, {int(pair[1]) for pair in pairs}),
-        (Regime, {int(pair[2]) for pair in pairs}),
-        (ImportedPopulation, {int(text[1:]) for text in named if re.fullmatch(r"i\d+", text, re.ASCII)}),
-    ]
-    return all(
-        len(model._default_manager.select_for_update(no_key=True).filter(team=team, pk__in=ids).order_by("pk"))
-        == len(ids)
-        for model, ids in wanted
-    )
+def pages_reading(**population: Any) -> QuerySet[ResultPage]:
+    """Live result pages, archived ones too, that read a population; a frozen one has its own copy of the samples."""
+    read = ResultPopulation.objects.filter(**population)
+    return ResultPage.objects.filter(pk__in=read.values("page")).order_by("-updated_at")
 
 
 @transaction.atomic
@@ -188,7 +181,7 @@ def delete(*, row: Filed, actor: User) -> None:
     locked = locked_row(row)
     if obstacles(locked):
         raise Refused(f"Not deleted: {row} is needed. What needs it is listed here.")
-    record_event(team=team_of(row), actor=actor, verb=f"deleted {NOUNS[type(row)]}", subject=str(row))
+    _record(row, actor, "deleted")
     try:
         with transaction.atomic():
             if isinstance(locked, SampleBatch):

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from engine.errors import InvalidPopulation
 from engine.statistics.population import Population
-from webapp.models import ColumnKind, ImportedColumn, ImportedPopulation, Team, User
+from webapp.models import ColumnKind, EventKind, ImportedColumn, ImportedPopulation, Team, User
 from webapp.models.columns import Column, encode
 from webapp.services.errors import Refused
 from webapp.services.events import record_event
@@ -53,5 +53,5 @@ def create_imported_population(
         ImportedColumn.objects.create(
             population=row, position=position, name=column.name, kind=column.kind, values=encode(column)
         )
-    record_event(team=team, actor=actor, verb="imported", subject=name)
+    record_event(team=team, actor=actor, kind=EventKind.IMPORTS, verb="imported", subject=name)
     return row

@@ -9,10 +9,20 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from webapp.models import ResultPage, ShareLink, Team, User
+from webapp.models import (
+    EventKind,
+    ImportedPopulation,
+    Regime,
+    ResultPage,
+    ResultPopulation,
+    ShareLink,
+    Space,
+    Team,
+    User,
+)
 from webapp.services.errors import Refused
 from webapp.services.events import record_event
-from webapp.services.filing import hold_populations, locked_row
+from webapp.services.filing import locked_row
 from webapp.services.tokens import new_token, token_digest
 
 MOST_OPEN_LINKS = 50
@@ -27,19 +37,19 @@ def open_links() -> QuerySet[ShareLink]:
 
 @transaction.atomic
 def create_result_page(*, team: Team, title: str, notes: str, analysis: dict[str, Any], actor: User) -> ResultPage:
-    if not hold_populations(team, analysis):
-        raise Refused("One of the populations of this analysis has been deleted.")
     page = ResultPage.objects.create(
         team=team, title=title, notes=notes, analysis=analysis, created_by=actor, updated_by=actor
     )
-    record_event(team=team, actor=actor, verb="saved result", subject=title)
+    if not _read_populations(page):
+        raise Refused("One of the populations of this analysis has been deleted.")
+    record_event(team=team, actor=actor, kind=EventKind.RESULTS, verb="saved result", subject=title)
     return page
 
 
 @transaction.atomic
 def update_result_page(*, page: ResultPage, title: str, notes: str, actor: User) -> None:
     _change(page, actor, title=title, notes=notes)
-    record_event(team=page.team, actor=actor, verb="changed result", subject=title)
+    record_event(team=page.team, actor=actor, kind=EventKind.RESULTS, verb="changed result", subject=title)
 
 
 @transaction.atomic
@@ -53,20 +63,21 @@ def duplicate_result_page(*, page: ResultPage, actor: User) -> ResultPage:
 def freeze_result_page(*, page: ResultPage, snapshot: bytes, actor: User) -> None:
     if len(snapshot) > LARGEST_SNAPSHOT:
         raise Refused(f"The data of this page take {len(snapshot):,} bytes; {LARGEST_SNAPSHOT:,} can be kept.")
-    if page.frozen_at:
+    if locked_row(page).frozen_at:
         raise Refused("This page is frozen already.")
     _change(page, actor, snapshot=snapshot, frozen_at=timezone.now())
-    record_event(team=page.team, actor=actor, verb="froze result", subject=page.title)
+    page.populations.all().delete()
+    record_event(team=page.team, actor=actor, kind=EventKind.RESULTS, verb="froze result", subject=page.title)
 
 
 @transaction.atomic
 def thaw_result_page(*, page: ResultPage, actor: User) -> None:
-    if not page.frozen_at:
+    if not locked_row(page).frozen_at:
         raise Refused("This page is live already.")
-    if not hold_populations(page.team, page.analysis):
+    if not _read_populations(page):
         raise Refused("One of its populations has been deleted; the frozen numbers are all that is left of it.")
     _change(page, actor, snapshot=None, frozen_at=None)
-    record_event(team=page.team, actor=actor, verb="made result live", subject=page.title)
+    record_event(team=page.team, actor=actor, kind=EventKind.RESULTS, verb="made result live", subject=page.title)
 
 
 @transaction.atomic
@@ -82,7 +93,13 @@ def share_result_page(*, page: ResultPage, days: int, actor: User) -> tuple[Shar
     link = ShareLink.objects.create(
         page=page, token_digest=token_digest(token), created_by=actor, expires_at=expires_at
     )
-    record_event(team=page.team, actor=actor, verb="shared result", subject=f"{page.title} for {days} days")
+    record_event(
+        team=page.team,
+        actor=actor,
+        kind=EventKind.RESULTS,
+        verb="shared result",
+        subject=f"{page.title} for {days} days",
+    )
     return link, token
 
 
@@ -90,7 +107,7 @@ def share_result_page(*, page: ResultPage, days: int, actor: User) -> tuple[Shar
 def revoke_link(*, link: ShareLink, actor: User) -> None:
     if not open_links().filter(pk=link.pk).update(revoked_at=timezone.now()):
         raise Refused("This link was revoked or has expired already.")
-    record_event(team=link.page.team, actor=actor, verb="revoked link", subject=link.page.title)
+    record_event(team=link.page.team, actor=actor, kind=EventKind.RESULTS, verb="revoked link", subject=link.page.title)
 
 
 def open_shared_page(token: str) -> ResultPage | None:
@@ -105,6 +122,39 @@ def find_shared_page(token: str) -> ResultPage | None:
     links = open_links().select_related("page__team", "page__created_by", "page__updated_by")
     link = links.filter(token_digest=token_digest(token)).first()
     return link.page if link else None
+
+
+def _read_populations(page: ResultPage) -> bool:
+    """Store which populations a page that becomes live reads, by its saved address; False where some are gone.
+
+    They are locked, so that none of them, and no batch of theirs, is deleted before this transaction ends.
+    """
+    trained, imported = _named_populations(page.analysis)
+    wanted: list[tuple[type[Space | Regime | ImportedPopulation], set[int]]] = [
+        (Space, {space for space, _ in trained}),
+        (Regime, {regime for _, regime in trained}),
+        (ImportedPopulation, imported),
+    ]
+    for model, ids in wanted:
+        rows = model._default_manager.select_for_update(no_key=True).filter(team=page.team_id, pk__in=ids)
+        if len(rows.order_by("pk")) < len(ids):
+            return False
+    read = [ResultPopulation(page=page, space_id=space, regime_id=regime) for space, regime in trained]
+    read += [ResultPopulation(page=page, imported_id=pk) for pk in imported]
+    ResultPopulation.objects.bulk_create(read)
+    return True
+
+
+def _named_populations(analysis: dict[str, Any]) -> tuple[set[tuple[int, int]], set[int]]:
+    """What the values ``p`` of an address name: pairs of a space and a regime such as 1-2, imports such as i3."""
+    trained, imported = set[tuple[int, int]](), set[int]()
+    for text in analysis["values"].get("p", []):
+        if text.startswith("i"):
+            imported.add(int(text[1:]))
+        elif text:
+            space, regime = text.split("-")
+            trained.add((int(space), int(regime)))
+    return trained, imported
 
 
 def _change(page: ResultPage, actor: User, **values: Any) -> None:

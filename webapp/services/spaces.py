@@ -9,7 +9,7 @@ from django.db.models import Count
 
 from engine.spaces import AnyNetSpace, RegNetSpace
 from engine.training.regimes import Regime as EngineRegime
-from webapp.models import Family, ImportedPopulation, Regime, SampleBatch, Space, Team, User
+from webapp.models import EventKind, Family, ImportedPopulation, Regime, SampleBatch, Space, Team, User
 from webapp.services.errors import Refused
 from webapp.services.events import record_event
 from webapp.services.filing import locked_row
@@ -63,7 +63,7 @@ def create_space(
         created_by=actor,
     )
     _save(row)
-    record_event(team=team, actor=actor, verb="created space", subject=name)
+    record_event(team=team, actor=actor, kind=EventKind.SPACES, verb="created space", subject=name)
     return row
 
 
@@ -77,7 +77,7 @@ def update_space(*, row: Space, name: str, space: AnyNetSpace | RegNetSpace, act
         )
     row.name, row.family, row.definition, row.note = name, _family(space), space.to_json(), note
     _save(row)
-    record_event(team=row.team, actor=actor, verb="changed space", subject=name)
+    record_event(team=row.team, actor=actor, kind=EventKind.SPACES, verb="changed space", subject=name)
     return row
 
 
@@ -85,7 +85,7 @@ def update_space(*, row: Space, name: str, space: AnyNetSpace | RegNetSpace, act
 def create_regime(*, team: Team, name: str, regime: EngineRegime, actor: User) -> Regime:
     row = Regime(team=team, name=name, definition=regime.to_json(), data_set=regime.data_set, created_by=actor)
     _save(row)
-    record_event(team=team, actor=actor, verb="created regime", subject=name)
+    record_event(team=team, actor=actor, kind=EventKind.REGIMES, verb="created regime", subject=name)
     return row
 
 
@@ -97,5 +97,5 @@ def update_regime(*, row: Regime, name: str, regime: EngineRegime, actor: User) 
         raise Refused(f"{row.name} is fixed, because a batch uses it. Make a new regime instead.")
     row.name, row.definition, row.data_set = name, regime.to_json(), regime.data_set
     _save(row)
-    record_event(team=row.team, actor=actor, verb="changed regime", subject=name)
+    record_event(team=row.team, actor=actor, kind=EventKind.REGIMES, verb="changed regime", subject=name)
     return row

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from webapp.models import ApiToken, Event, Invitation, Membership, Notification, Role, Team, User
+from webapp.models import ApiToken, EventKind, Invitation, Membership, Notification, Role, Team, User
 from webapp.services.accounts import create_account
 from webapp.services.errors import Refused
 from webapp.services.events import record_event
@@ -17,7 +17,6 @@ from webapp.services.tokens import new_token, token_digest
 INVITATION_DAYS = 7
 MOST_OPEN_INVITATIONS = 100
 MOST_MAILED_A_DAY = 50  # so that a team can't be used to send mail to the world
-MAILED = "invited by mail"  # verb of the log, which is what the limit counts
 LAST_OWNER = "A team needs an owner, and {} is the only one. Make somebody else an owner first."
 
 
@@ -31,7 +30,7 @@ def rename_team(*, team: Team, name: str, actor: User) -> Team:
     before = team.name
     Team.objects.filter(pk=team.pk).update(name=name)
     team.name = name
-    record_event(team=team, actor=actor, verb="renamed team", subject=f"{before} to {name}")
+    record_event(team=team, actor=actor, kind=EventKind.PEOPLE, verb="renamed team", subject=f"{before} to {name}")
     return team
 
 
@@ -48,18 +47,21 @@ def create_invitation(*, team: Team, role: Role, label: str, actor: User, email:
         team=team,
         role=role,
         label=label or email[:120],
+        by_mail=bool(email),
         token_digest=token_digest(token),
         created_by=actor,
         expires_at=timezone.now() + timedelta(days=INVITATION_DAYS),
     )
     whom = " ".join(filter(None, [label, email and f"<{email}>"])) or "somebody"
-    record_event(team=team, actor=actor, verb=MAILED if email else "invited", subject=f"{whom} as {role}")
+    verb = "invited by mail" if email else "invited"
+    record_event(team=team, actor=actor, kind=EventKind.PEOPLE, verb=verb, subject=f"{whom} as {role}")
     return invitation, token
 
 
 def _check_mailed_today(team: Team, actor: User) -> None:
     """Of the person too, who may start any number of teams."""
-    mailed = Event.objects.filter(Q(team=team) | Q(actor=actor), verb=MAILED, at__gt=timezone.now() - timedelta(days=1))
+    since = timezone.now() - timedelta(days=1)
+    mailed = Invitation.objects.filter(Q(team=team) | Q(created_by=actor), by_mail=True, created_at__gt=since)
     if mailed.count() >= MOST_MAILED_A_DAY:
         said = (
             f"A team, and a person, can mail {MOST_MAILED_A_DAY} invitations a day; make a link without a mail instead."
@@ -72,7 +74,7 @@ def revoke_invitation(*, invitation: Invitation, actor: User) -> None:
     if not open_invitations().filter(pk=invitation.pk).update(revoked_at=timezone.now()):
         raise Refused("This invitation was used, revoked or has expired already.")
     subject = f"{invitation.label or 'somebody'} as {invitation.role}"
-    record_event(team=invitation.team, actor=actor, verb="revoked invitation", subject=subject)
+    record_event(team=invitation.team, actor=actor, kind=EventKind.PEOPLE, verb="revoked invitation", subject=subject)
 
 
 @transaction.atomic
@@ -86,7 +88,9 @@ def accept_invitation(*, invitation: Invitation, user: User) -> Membership:
     )
     if not created:
         raise Refused(f"You are in {invitation.team} already, as {membership.role}.")
-    record_event(team=invitation.team, actor=user, verb="joined", subject=f"as {invitation.role}")
+    record_event(
+        team=invitation.team, actor=user, kind=EventKind.PEOPLE, verb="joined", subject=f"as {invitation.role}"
+    )
     return membership
 
 
@@ -104,7 +108,7 @@ def change_role(*, membership: Membership, role: Role, actor: User) -> None:
         _require_another_owner(current)
     Membership.objects.filter(pk=current.pk).update(role=role)
     subject = f"{current.user} from {current.role} to {role}"
-    record_event(team=current.team, actor=actor, verb="changed role", subject=subject)
+    record_event(team=current.team, actor=actor, kind=EventKind.PEOPLE, verb="changed role", subject=subject)
 
 
 @transaction.atomic
@@ -118,9 +122,17 @@ def remove_member(*, membership: Membership, actor: User) -> None:
     ApiToken.objects.filter(team=current.team, user=current.user, revoked_at=None).update(revoked_at=timezone.now())
     Notification.objects.filter(team=current.team, user=current.user).delete()
     if current.user_id == actor.pk:
-        record_event(team=current.team, actor=actor, verb="left", subject=f"the team, as {current.role}")
+        record_event(
+            team=current.team, actor=actor, kind=EventKind.PEOPLE, verb="left", subject=f"the team, as {current.role}"
+        )
     else:
-        record_event(team=current.team, actor=actor, verb="removed", subject=f"{current.user}, {current.role}")
+        record_event(
+            team=current.team,
+            actor=actor,
+            kind=EventKind.PEOPLE,
+            verb="removed",
+            subject=f"{current.user}, {current.role}",
+        )
 
 
 def _locked(membership: Membership) -> Membership:

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from webapp.models import BatchState, Run, RunState, SampleBatch, Team, User, Worker
+from webapp.models import BatchState, EventKind, Run, RunState, SampleBatch, Team, User, Worker
 from webapp.services.events import record_event
 from webapp.services.notifications import tell_not_drawn
 from webapp.services.runs import LOST_WORKER_LIMIT
@@ -64,7 +64,7 @@ def drain_worker(*, worker: Worker, team: Team, actor: User) -> bool:
     """Let a slot finish its run and claim no more, until undrain_worker. False where it was drained already."""
     changed = Worker.objects.filter(pk=worker.pk, draining=False, ended_at=None).update(draining=True)
     if changed:
-        record_event(team=team, actor=actor, verb="drained", subject=str(worker))
+        record_event(team=team, actor=actor, kind=EventKind.WORKERS, verb="drained", subject=str(worker))
     return bool(changed)
 
 
@@ -73,7 +73,7 @@ def undrain_worker(*, worker: Worker, team: Team, actor: User) -> bool:
     """Let a drained slot claim runs again."""
     changed = Worker.objects.filter(pk=worker.pk, draining=True).update(draining=False)
     if changed:
-        record_event(team=team, actor=actor, verb="put back to work", subject=str(worker))
+        record_event(team=team, actor=actor, kind=EventKind.WORKERS, verb="put back to work", subject=str(worker))
     return bool(changed)
 
 
@@ -146,6 +146,7 @@ UPDATE webapp_samplebatch AS batch SET
     size = CASE WHEN lost_workers + 1 < %(limit)s OR lost.samples = 0 THEN size ELSE lost.samples END,
     state = CASE WHEN lost_workers + 1 < %(limit)s THEN 'requested'
                  WHEN lost.samples = 0 THEN 'failed' ELSE 'ready' END,
+    cause = CASE WHEN lost_workers + 1 < %(limit)s OR lost.samples > 0 THEN '' ELSE 'lost_worker' END,
     message = CASE WHEN lost_workers + 1 < %(limit)s THEN message
                    ELSE 'The process that drew its designs died or fell silent ' || (lost_workers + 1) || ' times.' END
 FROM lost WHERE batch.id = lost.id

@@ -21,8 +21,7 @@ from django.views.decorators.http import require_safe
 from webapp import plots, queries, services
 from webapp.access import TeamRequest, link_of, result_of, team_action, team_form, team_page
 from webapp.analysis import AnalysedPopulation, Analysis, UnknownPopulation
-from webapp.analysis.saved import SCHEMA, saved_analysis, saved_selection
-from webapp.analysis.selection import TrainedId
+from webapp.analysis.saved import SCHEMA, saved_analysis
 from webapp.analysis.snapshots import pack
 from webapp.forms.analyses import read_analysis, read_selection, refused
 from webapp.forms.lists import Choice, Listing, read_list
@@ -188,9 +187,7 @@ def _about(page: ResultPage) -> dict[str, Any]:
     """What every page of a result page says about it."""
     context: dict[str, Any] = {"section": "results", "result": page, "notes": render_markdown(page.notes)}
     if page.frozen_at is None:
-        chosen = saved_selection(page).populations
-        pairs = ((one.space, one.regime) for one in chosen if isinstance(one, TrainedId))
-        context["last_trained"] = queries.last_trained(pairs)
+        context["last_trained"] = queries.last_trained(page)
     return context
 
 

@@ -6,8 +6,6 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from functools import reduce
-from operator import or_
 from typing import Any
 
 from django.contrib import messages
@@ -39,7 +37,7 @@ from webapp.access import (
 from webapp.forms import InvitationForm, JoinForm, RoleForm, TeamForm
 from webapp.forms.lists import Choice, Listing, read_list
 from webapp.middleware import TEAM_KEY
-from webapp.models import Invitation, Membership, Role, Team, User
+from webapp.models import EventKind, Invitation, Membership, Role, Team, User
 from webapp.services import Refused
 from webapp.views.accounts import PASSWORD_BACKEND
 from webapp.views.refusals import refusals_told
@@ -197,10 +195,7 @@ def _log_choices(team: Team) -> dict[str, Choice]:
         str(user.pk) if user else NOBODY: (str(user or "nobody known"), Q(actor=user))
         for user in queries.event_actors(team)
     }
-    about = {
-        kind: (kind, reduce(or_, [Q(verb__contains=word) for word in words]))
-        for kind, words in queries.EVENT_KINDS.items()
-    }
+    about = {kind.value: (kind.label, Q(kind=kind)) for kind in EventKind}
     span = queries.event_span(team)
     months = dict(_months(*map(timezone.localtime, span))) if span else {}
     return {"who": Choice("Who", people), "about": Choice("About", about), "month": Choice("Month", months)}
