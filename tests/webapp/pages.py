@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
+from html import unescape
 from html.parser import HTMLParser
+from typing import Any
 
 from django.test import Client
 
@@ -11,9 +15,45 @@ from tests.webapp import rows
 from webapp import services
 from webapp.models import FailureKind, Membership, Regime, Role, Sample, SampleBatch, Space, Team, User
 
+PART = re.compile(r'data-part="([^"]+)"(?:[^>]*)>(.*?)<p [^>]*data-to-come>.*?</p>', re.DOTALL)
 
-def client_of(user: User) -> Client:
-    client = Client()
+
+class Reader(Client):
+    """A client that reads pages as a person does: the parts that a page asks for later are in their place."""
+
+    def get(self, path: str, *args: Any, **kwargs: Any) -> Any:
+        response = super().get(path, *args, **kwargs)
+        if response.headers.get("Content-Type", "").startswith("text/html") and response.status_code == 200:
+            text = response.content.decode()
+            if "data-to-come" in text:
+                whole = PART.sub(self._part, text).encode()
+                response.read = whole  # what `content` of a streamed page gives, see conftest
+                if not response.streaming:
+                    response.content = whole
+        return response
+
+    def get_page(self, path: str, **kwargs: Any) -> Any:
+        """What one request answers, without the parts that the page asks for later."""
+        return super().get(path, **kwargs)
+
+    def _part(self, placeholder: re.Match[str]) -> str:
+        answer = super().get(unescape(placeholder[1]))
+        assert answer.status_code == 200, placeholder[1]
+        return f'data-read="{placeholder[1]}">{placeholder[2]}{answer.content.decode()}'
+
+
+def documents(page: str) -> list[Any]:
+    """The Bokeh documents of a page, with the elements that their figures are drawn in."""
+    return [json.loads(text) for text in re.findall(r"<script[^>]* data-plots>(.*?)</script>", page, re.DOTALL)]
+
+
+def elements(page: str) -> set[str]:
+    """The elements of a page that have a figure."""
+    return {element for document in documents(page) for element in document["items"][0]["roots"].values()}
+
+
+def client_of(user: User) -> Reader:
+    client = Reader()
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     return client
 

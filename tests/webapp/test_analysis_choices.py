@@ -39,14 +39,12 @@ class Study:
         return unescape(response.content.decode()).replace("\N{NO-BREAK SPACE}", " ")
 
 
+STATEMENTS = 64  # of a page with all of its parts, each a request of its own
+
+
 @pytest.fixture
 def study() -> Study:
     return Study()
-
-
-def elements(text: str) -> set[str]:
-    document = json.loads(text.split("data-plots>")[1].split("</script>")[0])
-    return set(document["items"][0]["roots"].values())
 
 
 def assert_no_nan(text: str) -> None:
@@ -122,7 +120,7 @@ def test_a_restriction_in_the_address_shows_the_samples_inside(study: Study) -> 
     assert re.search(r"of the 30 samples of A lies? inside", text)
     assert "What if: widths non-decreasing and d_1 up to 5" in text
     assert f"/spaces/{space.pk}/refine/?narrow=widths_non_decreasing&narrow=d_1::5" in text
-    assert "what-if" in elements(text)
+    assert "what-if" in pages.elements(text)
 
 
 def test_a_restriction_that_holds_no_sample_or_changes_nothing_says_so(study: Study) -> None:
@@ -133,7 +131,7 @@ def test_a_restriction_that_holds_no_sample_or_changes_nothing_says_so(study: St
     free = next(value / 1000 for value in range(1500, 3000) if value / 1000 not in drawn)
     text = study.text(space, more=f"&what_if=w_m:{free}:{free}")
     assert "None of the 12 samples of R lies inside" in text
-    assert "what-if" not in elements(text)
+    assert "what-if" not in pages.elements(text)
     assert "changes nothing in R" in study.text(space, more="&what_if=nonsense:::")
 
 
@@ -151,7 +149,7 @@ def test_the_refine_form_shows_what_the_parents_samples_say(study: Study) -> Non
     url = f"/spaces/{space.pk}/refine/"
     text = study.client.get(f"{url}?narrow=widths_non_decreasing").content.decode()
     assert "of the 30 samples of A" in text
-    assert "what-if" in elements(text)
+    assert "what-if" in pages.elements(text)
     assert "All of the 30 samples of A lie inside" in study.client.get(url).content.decode()
     empty = rows.a_space(study.team, study.user, name="empty")
     assert "No sample of empty is used" in study.client.get(f"/spaces/{empty.pk}/refine/").content.decode()
@@ -172,7 +170,7 @@ def test_few_samples_give_a_whole_page(study: Study, n: int) -> None:
     for text in (study.text(space), study.text(space, other), study.text(space, other, more="&normalise=flops")):
         assert_no_nan(text)
         assert "It takes 8 samples of different errors to say" in text
-        assert "sample-size" not in elements(text)
+        assert "sample-size" not in pages.elements(text)
 
 
 def test_equal_errors_and_ties_are_no_difference_and_no_correlation(study: Study) -> None:
@@ -221,26 +219,25 @@ def test_populations_of_different_complexity_are_a_warning(study: Study) -> None
 def test_e_fit_is_shown_for_anynets_only(study: Study) -> None:
     anynet = study.measured("A", np.linspace(20, 40, 12).tolist(), preset="AnyNetX-A-small")
     text = study.text(anynet)
-    assert "by-e_fit" in elements(text)
+    assert "by-e_fit" in pages.elements(text)
     assert "closest quantised linear function; Spearman rho" in text
-    assert "by-e_fit" not in elements(study.text(study.measured("R", [20.0, 30.0])))
+    assert "by-e_fit" not in pages.elements(study.text(study.measured("R", [20.0, 30.0])))
 
 
 def test_the_number_of_statements_does_not_grow_with_n(study: Study, django_assert_num_queries: Any) -> None:
     few = study.measured("few", np.linspace(20, 30, 10).tolist(), preset="AnyNetX-A-small")
     many = study.measured("many", np.linspace(20, 30, 60).tolist(), preset="AnyNetX-A-small")
     for space in (few, many):
-        with django_assert_num_queries(19):
+        with django_assert_num_queries(STATEMENTS):
             study.text(space)
 
 
 def test_points_beyond_two_thousand_are_thinned_for_drawing_only(study: Study, monkeypatch: Any) -> None:
-    from webapp.pages import analyses
+    from webapp.analysis import populations
 
-    monkeypatch.setattr(analyses, "DRAWN_AT_MOST", 10)
+    monkeypatch.setattr(populations, "DRAWN_AT_MOST", 10)
     space = study.measured("R", np.linspace(20, 40, 30).tolist())
-    source = study.text(space).split("data-plots>")[1]
-    assert source.count("/samples/") == 10
+    assert json.dumps(pages.documents(study.text(space))).count("/samples/") == 10
     assert "n 30 [20.0 | 30.0]" in study.text(space)
 
 

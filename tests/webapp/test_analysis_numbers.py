@@ -14,8 +14,8 @@ from engine.spaces import space_from_json
 from engine.statistics.population import Population
 from tests.webapp import pages, rows
 from webapp import queries
+from webapp.analysis.narrowing import narrowed
 from webapp.models import Regime, Space, Team, User
-from webapp.pages.narrowing import narrowed
 from webapp.wording import compact, fixed, p_value, percent, signed, significant
 
 pytestmark = pytest.mark.django_db
@@ -130,8 +130,8 @@ def test_importance_and_correlations(study: Study) -> None:
         assert line["p, Holm"] == p_value(float(adjusted[name]))
         if name in shares:
             low, high = shares[name].interval
-            share = f"{percent(shares[name].share, 0)} ({fixed(100 * low, 0)}–{percent(high, 0)})"
-            assert line["Importance, 95 %"] == words(share)
+            share = f"{fixed(100 * shares[name].share, 0)} ({fixed(100 * low, 0)}–{fixed(100 * high, 0)})"
+            assert line["Importance (%), 95 %"] == share
 
 
 def test_suggested_refinements(study: Study) -> None:
@@ -267,7 +267,8 @@ def test_fronts_of_error_against_each_cost(study: Study) -> None:
             line, sample = next(found), int(population["sample_id"][row])
             assert line["Sample id"] == str(sample)
             assert f'<a href="/samples/{sample}/">{sample}</a>' in text
-            assert line["On the front of (M)"] == f"{cost}: {significant(population[cost][row] / 1e6)}"
+            assert line["On the front of"] == cost
+            assert line["Cost (M)"] == significant(population[cost][row] / 1e6)
             assert line["Error (%)"] == fixed(population.errors[row])
             assert line["w_m"] == compact(population["w_m"][row])
         ends = [f"{fixed(front.errors[k])} % at {significant(front.costs[k] / 1e6)} M" for k in (0, -1)]
@@ -285,7 +286,8 @@ def test_the_comparison_in_draw_order(study: Study) -> None:
     assert found["Compared in draw order"] == [
         {
             "In draw order": "RegNetX against AnyNetX-C",
-            "Verdict": f"RegNetX lower, after {result.decided_at} pairs",
+            "Verdict": "RegNetX lower",
+            "Decided after": str(result.decided_at),
             "Pairs": "40",
             "First lower": str(result.won),
             "Second lower": str(result.lost),

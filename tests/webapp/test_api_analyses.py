@@ -14,8 +14,8 @@ from engine.statistics.intervals import median_error
 from engine.statistics.sequential import anytime_mean, anytime_median
 from tests.webapp import pages, rows
 from tests.webapp.api_calls import Caller, caller
+from webapp.analysis import statistics as remembered
 from webapp.models import FailureKind, Regime, Space
-from webapp.pages import remembered
 
 pytestmark = pytest.mark.django_db
 
@@ -49,7 +49,7 @@ class Study:
     def page(self, *populations: str, more: str = "") -> str:
         response = self.client.get(f"/analyses/?p={'&p='.join(populations)}{more}")
         assert response.status_code == 200
-        return response.getvalue().decode()
+        return response.content.decode()
 
     def wait_for_more(self, population: str) -> None:
         """A run to come."""

@@ -7,23 +7,23 @@ import pytest
 
 from engine.statistics import Verdict
 from engine.statistics.population import Population
-from webapp.models import Space
-from webapp.pages.analyses import compare_pairs, finding
-from webapp.pages.findings import Shown
-from webapp.pages.in_order import InOrderShown, in_order_shown
-from webapp.pages.normalising import normalise, normalised_sentence
+from webapp.analysis import AnalysedPopulation, SpacePopulation
+from webapp.analysis.comparing import compare_pairs, finding
+from webapp.analysis.in_order import compare_all_in_order
+from webapp.analysis.normalising import normalise, normalised_sentence
+from webapp.models import Regime, Space
 from webapp.queries import TrainedPopulation
 
 
-def populations(count: int, *, seed: int, shift: float = 0.0) -> list[Shown]:
+def populations(count: int, *, seed: int, shift: float = 0.0) -> list[AnalysedPopulation]:
     """Of one law, all but the first worse by a shift."""
     rng = np.random.default_rng(seed)
-    shown = []
+    shown: list[AnalysedPopulation] = []
     for k in range(count):
         errors = rng.normal(50 + (shift if k else 0), 4, 40)
         columns = {"flops": np.tile(np.arange(1e6, 11e6, 1e6), 4), "error": errors}
         trained = TrainedPopulation(Population.from_columns(columns), ahead=np.array([]), in_order=errors)
-        shown.append(Shown(Space(slot=k + 1), None, trained, name="ABCDEFG"[k]))
+        shown.append(SpacePopulation(space=Space(slot=k + 1), regime=Regime(), data=trained, name="ABCDEFG"[k]))
     return shown
 
 
@@ -34,7 +34,7 @@ def test_the_finding_of_many_alike_populations_seldom_names_a_difference() -> No
         pairs = compare_pairs(alike)
         low, high = pairs[0].comparison.interval
         plain += low > 0 or high < 0
-        named += "has a lower mean error" in finding(alike, pairs, InOrderShown([], ""))
+        named += "has a lower mean error" in finding(alike, pairs, [])
         named_at_equal_flops += "has a lower mean error" in normalised_sentence(normalise(alike, "flops"))
     assert plain >= 8  # what the intervals of single pairs would call a difference
     assert named <= 4
@@ -43,7 +43,7 @@ def test_the_finding_of_many_alike_populations_seldom_names_a_difference() -> No
 
 def test_the_interval_of_a_finding_says_for_how_many_pairs_it_holds() -> None:
     two, three = populations(2, seed=0, shift=9), populations(3, seed=0, shift=9)
-    said = [finding(some, compare_pairs(some), InOrderShown([], "")).replace("\xa0", " ") for some in (two, three)]
+    said = [finding(some, compare_pairs(some), []).replace("\xa0", " ") for some in (two, three)]
     assert "(95 %: " in said[0]
     assert "A has a lower mean error than" in said[1]
     assert "(95 % for all 3 pairs together: " in said[1]
@@ -51,7 +51,7 @@ def test_the_interval_of_a_finding_says_for_how_many_pairs_it_holds() -> None:
 
 @pytest.mark.parametrize(("count", "comparisons"), [(2, 1), (3, 3)])
 def test_the_p_value_of_a_comparison_in_draw_order_allows_for_all_of_them(count: int, comparisons: int) -> None:
-    found = in_order_shown(populations(count, seed=1, shift=3)).comparisons
+    found = compare_all_in_order(populations(count, seed=1, shift=3))
     assert len(found) == comparisons
     assert any(one.result.p_value < 1 / comparisons for one in found)
     for one in found:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from django.db import connection, transaction
 from django.http import HttpRequest, StreamingHttpResponse
-from django.test import Client, RequestFactory
+from django.test import RequestFactory
 from django.utils import timezone
 
 from tests.webapp import pages, rows
@@ -23,15 +23,15 @@ def request_of_nobody(rf: RequestFactory) -> HttpRequest:
     return rf.get("/analyses/", headers={"accept-encoding": "br, gzip"})
 
 
-def streamed(client: Client, url: str, **headers: str) -> Iterator[bytes]:
-    response = client.get(url, headers=headers)
+def streamed(client: pages.Reader, url: str, **headers: str) -> Iterator[bytes]:
+    response = client.get_page(url, headers=headers)
     assert response.status_code == 200
     assert isinstance(response, StreamingHttpResponse)
     return iter(response.streaming_content)  # type: ignore[call-overload,no-any-return]
 
 
 @pytest.fixture
-def addresses(db: None) -> tuple[Client, list[str]]:
+def addresses(db: None) -> tuple[pages.Reader, list[str]]:
     """An analysis, the page it was saved as, and the link of that."""
     team, user = rows.a_team()
     regime = rows.a_regime(team, user)
@@ -44,7 +44,7 @@ def addresses(db: None) -> tuple[Client, list[str]]:
     return pages.client_of(user), urls
 
 
-def test_the_top_of_an_analysis_comes_before_anything_is_computed(addresses: tuple[Client, list[str]]) -> None:
+def test_the_top_of_an_analysis_comes_before_anything_is_computed(addresses: tuple[pages.Reader, list[str]]) -> None:
     client, urls = addresses
     for url in urls:
         top, rest = (part.decode() for part in streamed(client, url) if part)
@@ -56,7 +56,7 @@ def test_the_top_of_an_analysis_comes_before_anything_is_computed(addresses: tup
         assert "data-plots" in rest
 
 
-def test_each_part_of_a_compressed_page_can_be_read_when_it_comes(addresses: tuple[Client, list[str]]) -> None:
+def test_each_part_of_a_compressed_page_can_be_read_when_it_comes(addresses: tuple[pages.Reader, list[str]]) -> None:
     client, urls = addresses
     for url in urls:
         unpacker = zlib.decompressobj(wbits=31)
@@ -71,7 +71,7 @@ def test_the_length_of_a_compressed_page_does_not_tell_what_is_in_it(request_of_
     assert len(lengths) > 5
 
 
-def test_a_wrong_address_has_its_usual_answer(addresses: tuple[Client, list[str]]) -> None:
+def test_a_wrong_address_has_its_usual_answer(addresses: tuple[pages.Reader, list[str]]) -> None:
     client, urls = addresses
     assert client.get(f"{urls[0]}&min_nothing=1").status_code == 400
     assert client.get("/analyses/?p=999999-999999").status_code == 404
@@ -92,7 +92,7 @@ def test_what_fails_in_the_rest_is_logged_and_told_below_the_top(
     assert "cannot be drawn" in str(record.exc_info[1])
 
 
-def test_a_database_that_fails_between_the_parts_is_told_on_the_page(addresses: tuple[Client, list[str]]) -> None:
+def test_a_database_that_fails_between_the_parts_is_told_on_the_page(addresses: tuple[pages.Reader, list[str]]) -> None:
     client, urls = addresses
     for url in urls[:2]:
         parts = streamed(client, url)

@@ -11,8 +11,8 @@ import pytest
 from engine.spaces import AnyNetSpace, RegNetSpace, presets
 from engine.spaces.sampling import draw_designs
 from engine.statistics.population import Population
-from webapp.pages.insides import inside
-from webapp.pages.narrowing import narrowed, restricted, restriction
+from webapp.analysis.insides import inside
+from webapp.analysis.narrowing import narrowed, restricted, restriction
 
 
 def drawn(space: AnyNetSpace | RegNetSpace, *, size: int = 60) -> tuple[Population, list[Any]]:

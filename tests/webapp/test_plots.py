@@ -41,7 +41,7 @@ def test_the_range_of_an_edf_holds_every_step_and_what_finished_ahead() -> None:
 
 def test_scatters_of_a_population_share_one_source() -> None:
     columns = {"w_m": np.array([2.0, 2.5, 3.0, 2.2]), "error": ERRORS}
-    source = plots.population_source(columns, urls=["/a"] * 4, labels=["one"] * 4)
+    source = plots.population_source(columns, key="p1-1", urls=["/a"] * 4, labels=["one"] * 4)
     best = empirical_bootstrap(columns["w_m"], ERRORS)
     first, second = (plots.scatter_figure(source, "w_m", label="w_m", slot=1, best=best) for _ in range(2))
     assert renderers(first, "Scatter")[0].data_source is renderers(second, "Scatter")[0].data_source
@@ -88,8 +88,8 @@ def test_lists_get_inline_pictures_without_text_of_a_person() -> None:
 
 
 def test_a_front_lies_over_the_points_of_its_cost_and_is_labelled_only_where_they_are_thinned() -> None:
-    source = plots.population_source({"flops": np.arange(4.0), "error": np.array([9.0, 7, 8, 5])}, urls=[""] * 4,
-                                     labels=[""] * 4)  # fmt: skip
+    source = plots.population_source({"flops": np.arange(4.0), "error": np.array([9.0, 7, 8, 5])}, key="p1-1",
+                                     urls=[""] * 4, labels=[""] * 4)  # fmt: skip
     for labels in ((), ("a", "b", "c")):
         front = plots.DrawnFront(np.array([0.0, 1, 3]), np.array([9.0, 7, 5]), labels)
         plot = plots.scatter_figure(source, "flops", label="flops (M)", slot=1, best=None, front=front)
@@ -102,7 +102,9 @@ def test_a_front_lies_over_the_points_of_its_cost_and_is_labelled_only_where_the
 
 
 def test_designs_are_marked_by_a_box_a_lasso_or_a_tap() -> None:
-    source = plots.population_source({"w_m": np.arange(4.0), "error": np.arange(4.0)}, urls=[""] * 4, labels=[""] * 4)
+    source = plots.population_source(
+        {"w_m": np.arange(4.0), "error": np.arange(4.0)}, key="p1-1", urls=[""] * 4, labels=[""] * 4
+    )
     plot = plots.scatter_figure(source, "w_m", label="w_m", slot=1, best=None)
     for tool in (BoxSelectTool, LassoSelectTool, TapTool):
         assert plot.select_one(tool) is not None

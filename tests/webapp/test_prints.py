@@ -29,7 +29,9 @@ def a_curve(slot: int) -> plots.Curve:
 
 def every_figure() -> dict[str, Any]:
     population = Population.from_columns({"w_m": VALUES / 10, "error": VALUES})
-    source = plots.population_source({"w_m": VALUES / 10, "error": VALUES}, urls=[""] * 40, labels=[""] * 40)
+    source = plots.population_source(
+        {"w_m": VALUES / 10, "error": VALUES}, key="p1-1", urls=[""] * 40, labels=[""] * 40
+    )
     best = empirical_bootstrap(population["w_m"], population)
     return {
         "edf": plots.edf_figure([a_curve(1), a_curve(2)], x_range=(20, 45), ahead=VALUES[:3]),
@@ -82,7 +84,7 @@ def test_a_name_is_never_mathematics() -> None:
 
 def test_many_points_become_one_picture_inside_the_svg() -> None:
     values = np.random.default_rng(0).normal(size=5_000)
-    source = plots.population_source({"a": values, "error": values}, urls=[""] * 5_000, labels=[""] * 5_000)
+    source = plots.population_source({"a": values, "error": values}, key="p1-1", urls=[""] * 5_000, labels=[""] * 5_000)
     drawn = print_figure(plots.scatter_figure(source, "a", label="a", slot=1, best=None), kind="svg")
     assert len(drawn) < 200_000
     assert b"<image" in drawn

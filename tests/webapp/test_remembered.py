@@ -8,7 +8,8 @@ import numpy as np
 
 from engine import statistics
 from engine.statistics.population import Population
-from webapp.pages import remembered
+from webapp.analysis import statistics as remembered
+from webapp.analysis.memory import Memory
 
 
 def population(seed: int, n: int = 40) -> Population:
@@ -50,8 +51,21 @@ def test_another_sample_parameter_or_rule_is_another_result(monkeypatch: Any) ->
     assert remembered.refinements(population(1), ["w_m"], {}) is found[0]
 
 
-def test_memory_is_bounded(monkeypatch: Any) -> None:
-    monkeypatch.setattr(remembered, "MOST", 3)
-    for seed in range(6):
-        remembered.best_of(population(seed + 10).errors, 1)
-    assert len(remembered._results) <= 3
+def test_the_least_recently_used_is_forgotten_once_there_is_too_much() -> None:
+    memory: Memory[str] = Memory(6, size=len)
+    for word in ("aa", "bb", "cc"):
+        assert memory.recall(word, lambda word=word: word) == word  # type: ignore[misc]
+    assert memory.recall("aa", lambda: "computed again") == "aa"
+    assert memory.recall("dd", lambda: "dd") == "dd"
+    assert memory.recall("bb", lambda: "bx") == "bx"
+    assert len(memory) == 3
+
+
+def test_what_is_larger_than_the_memory_is_answered_and_not_kept() -> None:
+    memory: Memory[str] = Memory(3, size=len)
+    memory.recall("a", lambda: "a")
+    assert memory.recall("long", lambda: "long") == "long"
+    assert memory.recall("a", lambda: "computed again") == "a"
+    assert len(memory) == 1
+    memory.forget()
+    assert memory.recall("a", lambda: "b") == "b"

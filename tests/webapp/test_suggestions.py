@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from webapp import plots
-from webapp.pages.suggestions import asked_words, range_words
+from webapp.analysis.populations import range_words
+from webapp.analysis.suggestions import restriction_words
 
 
 @pytest.mark.parametrize(
@@ -22,7 +23,7 @@ from webapp.pages.suggestions import asked_words, range_words
     ],
 )
 def test_a_restriction_of_an_address_is_said_in_words(asked: str, words: str) -> None:
-    assert asked_words(asked) == words
+    assert restriction_words(asked) == words
 
 
 def test_a_range_from_zero_keeps_its_end() -> None:

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from django.test import Client
 
 from tests.webapp import pages, rows
 from webapp import queries, services
 from webapp.models import FailureKind, Regime, Sample, Space, Team, User
+from webapp.pages.sections import SECTIONS
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +28,7 @@ class Study:
         self.team: Team
         self.user: User
         self.team, self.user = rows.a_team()
-        self.client: Client = pages.client_of(self.user)
+        self.client: pages.Reader = pages.client_of(self.user)
         self.regime: Regime = rows.a_regime(self.team, self.user, name=regime)
         rng = np.random.default_rng(0)
         high: list[float | FailureKind] = [float(x) for x in rng.normal(45, 3, 14)]
@@ -81,13 +81,12 @@ def test_no_difference_is_said_where_none_is_shown(study: Study) -> None:
 
 def test_every_parameter_and_complexity_has_a_plot_a_table_and_the_page_one_document(study: Study) -> None:
     text = study.text(study.url(study.regnet))
-    document = json.loads(text.split("data-plots>")[1].split("</script>")[0])
-    elements = set(document["items"][0]["roots"].values())
+    elements = pages.elements(text)
     assert {"edf", "by-depth", "by-w_0", "by-w_a", "by-w_m", "by-flops", "by-params", "by-acts"} <= elements
     for element in elements:
         assert f'id="{element}"' in text
     assert text.count("As a table") == len(elements)
-    assert json.dumps(document).count('"name": "population"') == 1
+    assert json.dumps(pages.documents(text)).count('"name": "population"') == 1
 
 
 def test_the_figures_source_holds_the_population(study: Study) -> None:
@@ -163,8 +162,12 @@ def test_the_csv_of_the_edf_has_one_row_an_error(study: Study) -> None:
 
 
 def test_an_analysis_takes_a_bounded_number_of_statements(study: Study, django_assert_max_num_queries: Any) -> None:
+    address = study.url(study.anynet, study.regnet)
     with django_assert_max_num_queries(20):
-        study.text(study.url(study.anynet, study.regnet))
+        assert study.client.get_page(address).status_code == 200
+    for name in SECTIONS:
+        with django_assert_max_num_queries(12):
+            assert study.client.get_page(address.replace("/?", f"/parts/{name}?")).status_code == 200
 
 
 def test_a_sample_shows_its_rank_its_code_and_its_exact_complexity(study: Study) -> None:
@@ -258,7 +261,7 @@ def test_names_that_try_to_be_more_stay_names_on_every_page() -> None:
         for tag in ("<img", "<script>alert", "<b>bold", "<b>x", "<i>team", "<u>", "<s>"):
             assert tag not in text, (address, tag)
         if "data-plots" in text:
-            figures = text.split("data-plots>")[1].split("</script>")[0]
+            figures = json.dumps(pages.documents(text))
             assert "@{y}" not in figures, address
             assert "$$" not in figures, address
             assert "onerror" not in figures, address

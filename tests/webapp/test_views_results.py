@@ -16,7 +16,6 @@ from django.utils import timezone
 from tests.webapp import pages, rows
 from webapp import services
 from webapp.models import Event, FailureKind, Regime, ResultPage, Role, SampleBatch, ShareLink, Space, Team, User
-from webapp.pages.unlinked import without_links
 
 pytestmark = pytest.mark.django_db
 
@@ -432,42 +431,6 @@ def test_there_is_an_end_to_links(study: Study, monkeypatch: pytest.MonkeyPatch)
     page = study.saved()
     study.shared(page)
     assert "revoke some first" in study.client.post(f"/results/{page.pk}/share/", {"days": "3"}).content.decode()
-
-
-@pytest.mark.parametrize(
-    ("html", "kept"),
-    [
-        ('<p>a <a href="/x">b &amp; c</a></p>', "<p>a <span>b &amp; c</span></p>"),
-        ('<a href="#part">b</a>', '<a href="#part">b</a>'),
-        ('<a class="button small" href="/x">b</a>c', "c"),
-        ('<a href="/share/t/x.csv">b</a>', ""),
-        ('<form action="/x"><p><input name="a"><button>b</button></p></form>c', "c"),
-        ('<details class="menu"><ul><li>a</li></ul></details><details>b</details>', "<details>b</details>"),
-        ('<p class="files sep"><a href="/x.csv">CSV</a></p><br/>c', "<br/>c"),
-        ('<div hx-get="/x"><i>a</i></div><svg><path d="M0"/></svg>', '<svg><path d="M0"/></svg>'),
-        ('<p>a<a href="/x.csv?error=final">CSV</a></p>', "<p>a</p>"),
-        ('<p class="meta ways">Show <a href="?of=1">b</a></p>c', "c"),
-        ("<script>if (a < b) '<a href=x>'</script>&#39;", "<script>if (a < b) '<a href=x>'</script>&#39;"),
-        ("<!doctype html>\n<p>a", "<!doctype html>\n<p>a"),
-    ],
-)
-def test_what_leads_elsewhere_is_taken_out_of_a_page(html: str, kept: str) -> None:
-    assert "".join(without_links([html])) == kept
-
-
-@pytest.mark.parametrize(
-    ("html", "kept"),
-    [
-        ('<p class="files"><a href="/share/t/x.csv">b</a><a href="/x.csv">c</a></p>',
-         '<p class="files"><a href="/share/t/x.csv">b</a></p>'),
-        ('<a href="/share/t/edit/">b</a>', "<span>b</span>"),
-        ('<a href="/share/tt/x.csv">b</a>', ""),
-        ('<details class="menu" data-files>b</details><details class="menu">c</details>',
-         '<details class="menu" data-files>b</details>'),
-    ],
-)  # fmt: skip
-def test_the_files_of_the_page_itself_stay(html: str, kept: str) -> None:
-    assert "".join(without_links([html], files="/share/t/")) == kept
 
 
 def test_services_refuse_what_the_forms_do(study: Study) -> None:

@@ -196,6 +196,11 @@ def remembered(team: Team, selection: Selection, version: str, make: Callable[[]
     return _analyses.recall((team.pk, selection, version), make)
 
 
+def forget() -> None:
+    """Forget all analyses, as a fresh process would."""
+    _analyses.forget()
+
+
 def version_of(rows: SelectedRows) -> str:
     """A text that changes with the populations: their samples, and what else of them is shown."""
     versions = queries.population_versions((space.pk, regime.pk) for space, regime in rows.trained)

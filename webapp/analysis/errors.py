@@ -15,8 +15,7 @@ from webapp.analysis.tables import Column, Estimate, Table, Target, error_estima
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 POPULATION_COLUMNS = (
-    Column("Space", "space", tables.Text),
-    Column("Regime", "regime", tables.Text),
+    Column("Space", "", tables.Population),
     Column("n used", "used", tables.Count),
     Column("Failed", "failed", tables.Count),
     Column("Pending", "pending", tables.Count),
@@ -29,8 +28,7 @@ POPULATION_COLUMNS = (
 def population_table(populations: Sequence[AnalysedPopulation]) -> Table:
     rows = [
         [
-            tables.Text(one.origin[0], Target(one.token), one.slot),
-            tables.Text(one.origin[1]),
+            tables.Population(one.name, one.origin, Target(one.token), one.slot),
             tables.Count(one.n),
             tables.Count(one.failed),
             tables.Count(one.pending),

@@ -37,7 +37,7 @@ def front_table(population: AnalysedPopulation) -> Table | None:
         for row in front.rows[listed]:
             sample = int(samples[SAMPLE_ID][row])
             cells: list[Cell] = [
-                tables.Count(sample, Target(population.token, sample)),
+                tables.SampleId(Target(population.token, sample)),
                 tables.Text(cost),
                 tables.Number(float(samples[cost][row] / 1e6), style="significant"),
                 tables.Number(float(samples.errors[row])),
@@ -45,7 +45,7 @@ def front_table(population: AnalysedPopulation) -> Table | None:
             cells += [tables.Number(float(samples[name][row]), style="compact") for name in population.parameters]
             rows.append(cells)
     columns = [
-        Column("Sample id", "sample_id", tables.Count),
+        Column("Sample id", "sample_id", tables.SampleId),
         Column("On the front of", "front_of", tables.Text),
         Column("Cost (M)", "cost", unit="millions"),
         Column("Error (%)", "error", unit="percent"),

@@ -12,7 +12,6 @@ from engine.statistics import holm
 from engine.statistics.comparisons import ks_test
 from engine.statistics.search import SampleSizeStudy
 from webapp.analysis import statistics, tables
-from webapp.analysis.errors import error_column
 from webapp.analysis.populations import AnalysedPopulation
 from webapp.analysis.tables import Column, Estimate, Table
 from webapp.queries import COMPLEXITIES
@@ -67,7 +66,7 @@ def has_interval(population: AnalysedPopulation, m: int) -> bool:
 
 def search_table(populations: Sequence[AnalysedPopulation]) -> Table:
     columns = [Column("Samples", "samples", tables.Count)]
-    columns += [error_column(f"{one.name}, best", one.name) for one in populations]
+    columns += [Column(f"{one.name}, best error (%), 95 %", one.name, Estimate, "percent") for one in populations]
     rows = [[tables.Count(m), *(expected_best(one, m) for one in populations)] for m in search_sizes(populations)]
     return Table("Random search", columns, rows)
 

@@ -93,7 +93,7 @@ class Selection:
             focus=_population(focus).token if focus else "",
             normalise=normalise,
             ranges=_ranges(last),
-            what_if=tuple(text[:LONGEST_RESTRICTION] for text in values.get("what_if", ())[:MOST_RESTRICTIONS] if text),
+            what_if=_restrictions([text for text in values.get("what_if", ()) if text]),
             pool=last.get("pool") == "1",
         )
 
@@ -133,6 +133,15 @@ def _population(text: str) -> PopulationId:
     if match := TRAINED.fullmatch(text):
         return TrainedId(int(match[1]), int(match[2]))
     raise InvalidSelection(f"p must be a space and a regime such as 1-2, or an import such as i3, got {text[:40]}.")
+
+
+def _restrictions(texts: Sequence[str]) -> tuple[str, ...]:
+    if len(texts) > MOST_RESTRICTIONS:
+        raise InvalidSelection(f"At most {MOST_RESTRICTIONS} restrictions can be asked about, got {len(texts)}.")
+    for text in texts:
+        if len(text) > LONGEST_RESTRICTION:
+            raise InvalidSelection(f"what_if takes at most {LONGEST_RESTRICTION} characters, got {text[:40]} ...")
+    return tuple(texts)
 
 
 def _ranges(values: Mapping[str, str]) -> tuple[tuple[str, Range], ...]:

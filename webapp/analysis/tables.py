@@ -44,11 +44,7 @@ class Cell(ABC):
 
 @dataclass(frozen=True)
 class Text(Cell):
-    """Words; ``slot`` is the colour and dash of the population that they name."""
-
     text: str
-    target: Target | None = None
-    slot: int | None = None
 
     numeric: ClassVar[bool] = False
 
@@ -59,6 +55,27 @@ class Text(Cell):
     @property
     def values(self) -> Sequence[Value]:
         return (self.text,)
+
+
+@dataclass(frozen=True)
+class Population(Cell):
+    """A population by its name; files hold its space and its regime, or the file that it was imported from."""
+
+    name: str
+    origin: tuple[str, str]
+    target: Target
+    slot: int
+
+    parts: ClassVar[Sequence[str]] = ("space", "regime")
+    numeric: ClassVar[bool] = False
+
+    @property
+    def words(self) -> str:
+        return self.name
+
+    @property
+    def values(self) -> Sequence[Value]:
+        return self.origin
 
 
 @dataclass(frozen=True)
@@ -84,7 +101,6 @@ class Pair(Cell):
 @dataclass(frozen=True)
 class Count(Cell):
     value: int | None
-    target: Target | None = None
 
     @property
     def words(self) -> str:
@@ -111,6 +127,21 @@ class Sample(Cell):
     @property
     def values(self) -> Sequence[Value]:
         return self.position, self.target.sample
+
+
+@dataclass(frozen=True)
+class SampleId(Cell):
+    """A sample by its id alone."""
+
+    target: Target
+
+    @property
+    def words(self) -> str:
+        return str(self.target.sample)
+
+    @property
+    def values(self) -> Sequence[Value]:
+        return (self.target.sample,)
 
 
 @dataclass(frozen=True)

@@ -253,7 +253,7 @@ class _SharedSource:
             for sample, error, rank in zip(ids, columns["error"], population.ranks[rows], strict=True)
         ]
         urls = [self.links.sample(population, sample) for sample in ids]
-        return plots.population_source(columns, urls=urls, labels=labels)
+        return plots.population_source(columns, key=population.key, urls=urls, labels=labels)
 
 
 def _column_figure(column: ColumnAgainstError, source: _SharedSource, links: Links) -> Figure:

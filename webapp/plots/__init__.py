@@ -220,11 +220,16 @@ def _draw_edf(plot: Any, curve: Curve, low: float, high: float) -> None:
     plot.add_tools(HoverTool(visible=False, renderers=[unseen], tooltips=tip, mode="vline", line_policy="prev"))
 
 
-def population_source(columns: Mapping[str, FloatArray], *, urls: Sequence[str], labels: Sequence[str]) -> Any:
-    """The one source that all scatters of a population share, so that a selection in one shows in all."""
+def population_source(
+    columns: Mapping[str, FloatArray], *, key: str, urls: Sequence[str], labels: Sequence[str]
+) -> Plot:
+    """The one source that all scatters of a population share, so that a selection in one shows in all.
+
+    ``key`` is the population's: parts of a page with sources of their own mark the same designs by it.
+    """
     # Half the bytes, and still seven digits: these are for the eye, the tables hold the numbers.
     drawn = {name: np.asarray(column, dtype=np.float32) for name, column in columns.items()}
-    return ColumnDataSource({**drawn, "url": list(urls), "label": list(labels)}, name="population")
+    return ColumnDataSource({**drawn, "url": list(urls), "label": list(labels)}, name="population", tags=[key])
 
 
 def scatter_figure(

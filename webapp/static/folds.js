@@ -12,7 +12,12 @@
     for (const fold of around) fold.open = true;
     if (around.length) target.scrollIntoView();
   };
-  if (matchMedia("(max-width: 44rem)").matches) for (const fold of folds()) fold.open = false;
+  const narrow = matchMedia("(max-width: 44rem)");
+  if (narrow.matches) for (const fold of folds()) fold.open = false;
+  document.addEventListener("part:loaded", (event) => {
+    if (narrow.matches) for (const fold of event.target.querySelectorAll("details[data-fold]")) if (fold.parentElement !== event.target) fold.open = false;
+    note();
+  });
   reveal(location.hash.slice(1));
   note();
   document.addEventListener("toggle", note, true);

@@ -15,7 +15,8 @@ from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from webapp import plots, queries, wording
-from webapp.analysis.tables import NONE, Cell, Count, Estimate, Table, Target, Text, Widths
+from webapp.analysis.tables import NONE, Cell, Estimate, SampleId, Table, Target, Widths
+from webapp.analysis.tables import Population as PopulationCell
 from webapp.analysis.tables import Sample as SampleCell
 from webapp.pages.figures import Figure
 from webapp.pages.links import Links
@@ -225,7 +226,7 @@ def datatable(
 
 
 def _target(cell: Cell) -> Target | None:
-    return cell.target if isinstance(cell, Text | Count | SampleCell) else None
+    return cell.target if isinstance(cell, PopulationCell | SampleCell | SampleId) else None
 
 
 @register.simple_tag
@@ -240,7 +241,7 @@ def cell(shown: ShownCell, pictures: Pictures | None = None) -> SafeString:
         words = format_html('{} <span class="ci">{}</span>', value.point, value.ends)
     if shown.url:
         words = format_html('<a href="{}">{}</a>', shown.url, words)
-    if isinstance(value, Text) and value.slot:
+    if isinstance(value, PopulationCell):
         words = format_html("{} {}", mark_safe(plots.swatch(value.slot)), words)  # noqa: S308  (numbers only)
     return conditional_escape(words)
 

@@ -104,7 +104,7 @@ def part_response(analysis: Analysis, links: Links, name: str) -> HttpResponse:
     section = SECTIONS[name](analysis, links)
     if analysis.is_empty or not section.is_there:
         raise Http404("This page has no such part.")
-    return HttpResponse(section_html(section))
+    return HttpResponse(section_html(section), headers={"X-Analysis-Version": analysis.version})
 
 
 @team_page

@@ -1,0 +1,70 @@
+// The parts of an analysis below its verdict, asked for when they come near the window:
+//
+//   <section data-part="address" data-version="..."> ... <p data-to-come>Computing this part …</p> ... </section>
+//
+// What is fetched takes the place of the placeholder, and "part:loaded" tells plots.js and folds.js of it. A placeholder
+// in a closed fold has no place in the window, so its part is asked for once the fold is opened. Before printing, all
+// parts are fetched at once; without this script the page itself asks for the whole (noscript).
+(() => {
+  const NEAR = "600px"; // about one screen ahead
+  const waiting = () => [...document.querySelectorAll("[data-part] [data-to-come]")];
+  const show = (placeholder, html, version) => {
+    const part = placeholder.closest("[data-part]");
+    const template = Object.assign(document.createElement("template"), { innerHTML: html });
+    if (version && part.dataset.version && version !== part.dataset.version)
+      template.content.prepend(Object.assign(document.createElement("p"), { className: "meta", textContent: "Computed with samples that came after the top of this page: load the page again to see all of it with them." }));
+    placeholder.replaceWith(template.content);
+    part.dispatchEvent(new CustomEvent("part:loaded", { bubbles: true }));
+    note();
+  };
+  const fail = (placeholder) => {
+    placeholder.textContent = "This part could not be loaded. ";
+    const again = Object.assign(document.createElement("button"), { type: "button", className: "small", textContent: "Try again" });
+    again.addEventListener("click", () => { delete placeholder.dataset.asked; placeholder.textContent = "Computing this part …"; load(placeholder); });
+    placeholder.append(again);
+    note();
+  };
+  const load = async (placeholder) => {
+    if ("asked" in placeholder.dataset) return;
+    placeholder.dataset.asked = "";
+    note();
+    try {
+      const answer = await fetch(placeholder.closest("[data-part]").dataset.part, { headers: { "HX-Request": "true" } });
+      if (answer.status === 401) return location.assign(answer.headers.get("HX-Redirect"));
+      if (!answer.ok) throw new Error(answer.status);
+      show(placeholder, await answer.text(), answer.headers.get("X-Analysis-Version"));
+    } catch {
+      delete placeholder.dataset.asked;
+      fail(placeholder);
+    }
+  };
+  const loadAllNow = () => { // printing waits for no promise
+    for (const placeholder of waiting()) {
+      if (!placeholder.getClientRects().length && !placeholder.closest("details[data-fold]")) continue;
+      const request = new XMLHttpRequest();
+      request.open("GET", placeholder.closest("[data-part]").dataset.part, false);
+      request.setRequestHeader("HX-Request", "true");
+      request.send();
+      if (request.status === 200) show(placeholder, request.responseText, "");
+    }
+  };
+  // How many parts are being fetched, and how many are still to come: for browser tests, which wait for states.
+  const note = () => {
+    document.documentElement.dataset.parts = waiting().some((placeholder) => "asked" in placeholder.dataset) ? "loading" : waiting().length ? "some" : "all";
+  };
+  const near = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) if (isIntersecting) { near.unobserve(target); load(target); }
+  }, { rootMargin: NEAR });
+  for (const placeholder of waiting()) near.observe(placeholder);
+  note();
+  // An address may lead to a place inside a part that has not come yet.
+  const wanted = decodeURIComponent(location.hash.slice(1));
+  if (wanted && !document.getElementById(wanted)) {
+    document.addEventListener("part:loaded", function found() {
+      const target = document.getElementById(wanted);
+      if (target) { document.removeEventListener("part:loaded", found); target.scrollIntoView(); }
+    });
+    waiting().forEach(load);
+  }
+  addEventListener("beforeprint", loadAllNow);
+})();
