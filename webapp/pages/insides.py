@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from engine.spaces import AnyNetSpace, RegNetSpace
 from engine.spaces.laws import Law
-from engine.spaces.proofs import complexity_limits
 from engine.statistics.population import FloatArray, Population
 
 BoolArray = npt.NDArray[np.bool_]
@@ -47,7 +46,7 @@ def inside(
                 kept &= before <= after
     if isinstance(child, RegNetSpace):
         costs = (population[name] for name in ("flops", "params", "acts"))
-        for _, cost, most in complexity_limits(child, *costs):
+        for _, cost, most in child.complexity_limits(*costs):
             kept &= cost < most
     return kept
 
