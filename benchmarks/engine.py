@@ -18,10 +18,11 @@ import numpy as np
 
 from engine.designs.complexity import complexities
 from engine.designs.linear_fit import GRID_W_0, GRID_W_A, GRID_W_M, fit_errors
+from engine.designs.windows import Window
 from engine.spaces import AnyNetSpace, RegNetSpace, presets
 from engine.spaces.candidates import draw_candidates
 from engine.spaces.laws import Law
-from engine.spaces.sampling import Window, draw_designs
+from engine.spaces.sampling import draw_designs
 
 WINDOW = Window(flops=(360e6, 400e6))
 PART = 1_000

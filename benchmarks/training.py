@@ -87,15 +87,13 @@ def measure(loop: str, work: Work, processes: int, environment: dict[str, str]) 
 
 def some_designs(work: Work) -> list[Any]:
     from benchmarks.designs import demo_designs
-    from engine.designs import AnyNetDesign
+    from engine.designs import AnyNetDesign, Trunk
 
     if work.of_demo:
         return [design for preset in DEMO_PRESETS for design in demo_designs(preset, size=6, seed=3)]
     return [
         AnyNetDesign(
-            stem="cifar",
-            stem_width=16,
-            block="residual_bottleneck",
+            trunk=Trunk(stem="cifar", stem_width=16),
             stage_depths=(1, 3, 1),
             stage_widths=(16, 32, 96),
             stage_strides=(2, 2, 2),

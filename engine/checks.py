@@ -12,6 +12,9 @@ from typing import Any
 
 from engine.errors import EngineError
 
+# An object of JSON: what `to_json` returns and `from_json` takes.
+JsonObject = dict[str, Any]
+
 # Far above any network that can be trained, and far enough below 2**53 that float64 holds every multiple on the way.
 LARGEST_WHOLE = 2**40
 
@@ -82,7 +85,7 @@ def sequence(value: Any, *, parameter: str, error: type[EngineError]) -> tuple[A
 
 def json_object(
     data: Any, *, kind: str, schema: int, keys: Collection[str], required: Collection[str], error: type[EngineError]
-) -> dict[str, Any]:
+) -> JsonObject:
     """The object without its "kind" and "schema", after refusing another kind or schema, unknown and missing keys."""
     if not isinstance(data, Mapping):
         raise error(f"An object of kind {kind} was expected, got {shown(data)}.", parameter="kind", value=data)
@@ -101,3 +104,9 @@ def json_object(
         if key not in rest:
             raise error(f"{key} is missing.", parameter=key)
     return rest
+
+
+def set_fields(owner: object, **values: Any) -> None:
+    """Set fields of a frozen dataclass: for its own ``__post_init__``, which puts checked values in their place."""
+    for name, value in values.items():
+        object.__setattr__(owner, name, value)

@@ -32,6 +32,10 @@ class InvalidSpace(EngineError, ValueError):
     """A space, or a law of one of its parameters, that is not well defined."""
 
 
+class InvalidTrunk(InvalidDesign, InvalidSpace):
+    """A trunk that no network has, and so no design or space either."""
+
+
 class InvalidRegime(EngineError, ValueError):
     """A training regime, recipe or complexity window that is not well defined."""
 

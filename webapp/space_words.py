@@ -8,36 +8,38 @@ from engine.spaces import AnyNetSpace, RegNetSpace
 from engine.spaces.laws import Law
 from webapp.wording import compact, counted
 
-LAW_WORDS = {
-    "uniform": "uniform",
-    "log_uniform": "log-uniform",
-    "power_of_two": "powers of two",
-    "power_of_two_or_log_uniform": "powers of two, log-uniform from the step on",
-    "choice": "choice",
-    "normal": "normal",
-    "log_normal": "log-normal",
-}
 RULE_WORDS = {
     "shared_bottleneck_ratio": "one b for all stages",
     "shared_group_width": "one g for all stages",
     "widths_non_decreasing": "widths non-decreasing",
     "depths_non_decreasing": "depths non-decreasing",
 }
-ANYNET_LAWS = {
-    "depths": ("Depth", "d_i"),
-    "widths": ("Width", "w_i"),
-    "bottleneck_ratios": ("Bottleneck ratio", "b_i"),
-    "group_widths": ("Group width", "g_i"),
-    "groups": ("Number of groups", "groups_i"),
-}
-REGNET_LAWS = {
-    "depth": ("Depth", "depth"),
-    "w_0": ("Initial width", "w_0"),
-    "w_a": ("Slope", "w_a"),
-    "w_m": ("Width multiplier", "w_m"),
-    "bottleneck_ratio": ("Bottleneck ratio", "b"),
-    "group_width": ("Group width", "g"),
-}
+
+
+@dataclass(frozen=True)
+class LawParameter:
+    """A parameter that has a law: the engine's name, the word, the symbol."""
+
+    name: str
+    word: str
+    symbol: str
+
+
+ANYNET_LAWS = (
+    LawParameter("depths", "Depth", "d_i"),
+    LawParameter("widths", "Width", "w_i"),
+    LawParameter("bottleneck_ratios", "Bottleneck ratio", "b_i"),
+    LawParameter("group_widths", "Group width", "g_i"),
+    LawParameter("groups", "Number of groups", "groups_i"),
+)
+REGNET_LAWS = (
+    LawParameter("depth", "Depth", "depth"),
+    LawParameter("w_0", "Initial width", "w_0"),
+    LawParameter("w_a", "Slope", "w_a"),
+    LawParameter("w_m", "Width multiplier", "w_m"),
+    LawParameter("bottleneck_ratio", "Bottleneck ratio", "b"),
+    LawParameter("group_width", "Group width", "g"),
+)
 
 
 @dataclass(frozen=True)
@@ -55,22 +57,13 @@ class Description:
     rules: list[str]
 
 
-def law_words(law: Law) -> str:
-    if law.kind == "choice":
-        listed = ", ".join(compact(value) for value in law.listed)
-        weights = f", weights {', '.join(compact(weight) for weight in law.weights)}" if law.weights else ""
-        return f"choice of {listed}{weights}"
-    step = f", step {compact(law.step)}" if law.step is not None else ""
-    return f"{LAW_WORDS[law.kind]}, {compact(law.low or 0)} to {compact(law.high or 0)}{step}"
-
-
 def describe(space: AnyNetSpace | RegNetSpace) -> Description:
     """Everything that fixes the space, in the words of its form."""
     trunk = [
-        ("stem", f"{space.stem} {space.stem_width}"),
-        ("block", space.block),
-        ("se_ratio", compact(space.se_ratio)),
-        ("head_width", compact(space.head_width)),
+        ("stem", f"{space.trunk.stem} {space.trunk.stem_width}"),
+        ("block", space.trunk.block),
+        ("se_ratio", compact(space.trunk.se_ratio)),
+        ("head_width", compact(space.trunk.head_width)),
     ]
     if isinstance(space, RegNetSpace):
         return Description(trunk, _regnet_laws(space), _regnet_rules(space))
@@ -80,21 +73,24 @@ def describe(space: AnyNetSpace | RegNetSpace) -> Description:
 
 def _anynet_laws(space: AnyNetSpace) -> list[LawLine]:
     lines = []
-    for name, (word, symbol) in ANYNET_LAWS.items():
-        laws: tuple[Law, ...] = getattr(space, name)
+    for parameter in ANYNET_LAWS:
+        laws: tuple[Law, ...] = getattr(space, parameter.name)
         if laws and all(law == laws[0] for law in laws):
-            lines.append(LawLine(word, symbol, law_words(laws[0]), len(laws[0].values)))
+            lines.append(_law_line(parameter, laws[0]))
         else:
-            lines += [
-                LawLine(f"{word}, stage {k}", symbol.replace("i", str(k)), law_words(law), len(law.values))
-                for k, law in enumerate(laws, start=1)
-            ]
+            lines += [_law_line(parameter, law, stage=k) for k, law in enumerate(laws, start=1)]
     return lines
 
 
 def _regnet_laws(space: RegNetSpace) -> list[LawLine]:
-    named = [(word, symbol, getattr(space, name)) for name, (word, symbol) in REGNET_LAWS.items()]
-    return [LawLine(word, symbol, law_words(law), len(law.values)) for word, symbol, law in named]
+    return [_law_line(parameter, getattr(space, parameter.name)) for parameter in REGNET_LAWS]
+
+
+def _law_line(parameter: LawParameter, law: Law, *, stage: int | None = None) -> LawLine:
+    word, symbol = parameter.word, parameter.symbol
+    if stage is not None:
+        word, symbol = f"{word}, stage {stage}", symbol.replace("i", str(stage))
+    return LawLine(word, symbol, law.describe(), len(law.values))
 
 
 def _regnet_rules(space: RegNetSpace) -> list[str]:

@@ -17,8 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.checks import whole_number
-from engine.designs.design import MOST_STAGES, AnyNetDesign, Design
+from engine.designs.anynet import AnyNetDesign
+from engine.designs.design import Design
+from engine.designs.parameters import MOST_STAGES
+from engine.designs.regnet import RegNetDesign
 from engine.designs.stages import adjust_stages, generate_stages
+from engine.designs.trunk import Trunk
 from engine.errors import InvalidDesign
 
 Ints = NDArray[np.int64]
@@ -65,17 +69,13 @@ class Complexities:
 
 @dataclass(frozen=True, kw_only=True)
 class DesignColumns:
-    """Adjusted designs that share stem and block, as columns.
+    """Adjusted designs that share a trunk, as columns.
 
     ``depths``, ``widths``, ``inner_widths`` and ``group_widths`` have shape (stages, n); a stage of depth 0 does not
-    exist. The rest are numbers that hold for all designs or arrays of shape (n,), ``stage_strides`` one a stage.
+    exist. ``stage_strides`` has an entry for each stage, a number for all designs or an array of shape (n,).
     """
 
-    stem: str
-    block: str
-    stem_width: Number
-    se_ratio: Number
-    head_width: Number
+    trunk: Trunk
     stage_strides: Sequence[Number]
     depths: Ints
     widths: Ints
@@ -93,12 +93,13 @@ def adjusted_columns(
     bottleneck_ratios: NDArray[np.float64],
     divisors: Ints,
     by_number: bool = False,
-    **shared: Any,
+    trunk: Trunk,
+    stage_strides: Sequence[Number],
 ) -> tuple[DesignColumns, NDArray[np.bool_]]:
     """Columns of designs adjusted for group compatibility, and for which of them that was possible.
 
     ``depths`` and ``widths`` have shape (stages, n); the ratios and the widths or numbers of the groups have it too, or
-    (n,) where all stages share them. ``shared`` is the rest of `DesignColumns`.
+    (n,) where all stages share them.
     """
     adjusted = adjust_stages(
         widths=widths,
@@ -107,11 +108,12 @@ def adjusted_columns(
         by_number=by_number,
     )
     columns = DesignColumns(
+        trunk=trunk,
+        stage_strides=stage_strides,
         depths=depths,
         widths=adjusted.widths,
         inner_widths=adjusted.inner_widths,
         group_widths=adjusted.group_widths,
-        **shared,
     )
     return columns, np.asarray((adjusted.mended | (depths == 0)).all(axis=0))
 
@@ -153,9 +155,8 @@ def complexities(
     counts = np.zeros((3, len(designs)), dtype=np.int64)
     fits = np.ones(len(designs), dtype=bool)
     for positions, columns in _columns_by_trunk(designs):
-        found, found_fits = count_columns(columns, **image)
-        counts[:, positions] = found.flops, found.params, found.acts
-        fits[positions] = found_fits
+        counted, fits[positions] = count_columns(columns, **image)
+        counts[:, positions] = counted.flops, counted.params, counted.acts
     return _refuse_overflow(Complexities(*counts), fits)
 
 
@@ -186,16 +187,21 @@ def count_columns(
 
 def _bound(columns: DesignColumns, resolution: int, in_channels: int, num_classes: int) -> int:
     """More than any of the designs costs, cheaply and without bounds of its own."""
-    shared = (columns.stem_width, columns.head_width, in_channels, num_classes)
     stages = (columns.widths, columns.inner_widths, columns.group_widths)
-    widest = max(int(np.max(values)) for values in (*shared, *stages))
+    widest = max(
+        columns.trunk.stem_width,
+        columns.trunk.head_width,
+        in_channels,
+        num_classes,
+        *(int(np.max(values)) for values in stages),
+    )
     blocks = sum(int(depth.max()) for depth in columns.depths)
     return (blocks + 3) * 64 * widest**2 * resolution**2
 
 
 def _numbers(columns: DesignColumns, dtype: Any) -> DesignColumns:
     """The same columns with every count as ``dtype``."""
-    counts = ("stem_width", "head_width", "depths", "widths", "inner_widths", "group_widths")
+    counts = ("depths", "widths", "inner_widths", "group_widths")
     cast: dict[str, Any] = {name: np.asarray(getattr(columns, name), dtype=dtype) for name in counts}
     return replace(columns, **cast)
 
@@ -215,11 +221,12 @@ def _count(
     columns: DesignColumns, resolution: int, in_channels: int, num_classes: int
 ) -> tuple[Number, Number, Number]:
     """Flops, params and acts, in the type of number that the columns hold."""
-    kernel, width = STEM_KERNELS[columns.stem] ** 2, columns.stem_width
-    side: Number = resolution if columns.stem == "cifar" else (resolution - 1) // 2 + 1
+    trunk, number = columns.trunk, columns.widths.dtype.type
+    kernel, width = STEM_KERNELS[trunk.stem] ** 2, number(trunk.stem_width)
+    side: Number = resolution if trunk.stem == "cifar" else (resolution - 1) // 2 + 1
     weights = kernel * in_channels * width
     flops, params, acts = weights * side * side, weights + 2 * width, width * side * side
-    if columns.stem == "imagenet":
+    if trunk.stem == "imagenet":
         side = (side - 1) // 2 + 1
         acts = acts + width * side * side
     missing = bool((columns.depths == 0).any())
@@ -237,7 +244,7 @@ def _count(
         counts = [exists * (a + b) + (depth - exists) * c for a, b, c in zip(first, shortcut, later, strict=True)]
         flops, params, acts = flops + counts[0], params + counts[1], acts + counts[2]
         side, width = out, stage_width
-    head = columns.head_width
+    head = number(trunk.head_width)
     flops = flops + width * head * side * side
     params = params + width * head + 2 * head
     acts = acts + head * side * side
@@ -250,18 +257,18 @@ def _block(
     columns: DesignColumns, width_in: Number, width: Number, inner: Number, group: Number, area_in: Number, area: Number
 ) -> tuple[Number, Number, Number]:
     """Flops, params and acts of one block without its shortcut: ``area_in`` pixels come in, ``area`` go out."""
-    if columns.block in ("plain", "plain_residual"):
+    if columns.trunk.block in ("plain", "plain_residual"):
         weights = 9 * width_in * width
         return weights * area, weights + 2 * width, width * area
-    if columns.block in ("vanilla", "residual_basic"):
+    if columns.trunk.block in ("vanilla", "residual_basic"):
         weights = 9 * width * (width_in + width)
         return weights * area, weights + 4 * width, 2 * width * area
     reduce, spatial = width_in * inner, inner * (9 * group + width)
     flops, params = reduce * area_in + spatial * area, reduce + spatial + 4 * inner + 2 * width
     acts = inner * area_in + (inner + width) * area
-    if not np.any(columns.se_ratio):
+    if not columns.trunk.se_ratio:
         return flops, params, acts
-    squeeze = np.rint(width_in * columns.se_ratio).astype(width.dtype)
+    squeeze = np.rint(width_in * columns.trunk.se_ratio).astype(width.dtype)
     excited = np.where(squeeze > 0, inner, 0)
     excite = 2 * excited * squeeze + squeeze + excited
     return flops + excite, params + excite, acts + squeeze + excited
@@ -271,29 +278,28 @@ def _shortcut(
     columns: DesignColumns, width_in: Number, width: Number, stride: Number, area: Number
 ) -> tuple[Number, Number, Number]:
     """Counts of the 1x1 convolution that the first block's shortcut has where width or stride changes."""
-    if columns.block not in ("plain_residual", "residual_basic", "residual_bottleneck"):
+    if columns.trunk.block not in ("plain_residual", "residual_basic", "residual_bottleneck"):
         return 0, 0, 0
     projected = width * ((width_in != width) | (np.asarray(stride) != 1))
     return projected * width_in * area, projected * (width_in + 2), projected * area
 
 
 def _columns_by_trunk(designs: Sequence[Design]) -> Iterator[tuple[list[int], DesignColumns]]:
-    """The designs as columns, those of one stem, block and number of stages together, with their positions."""
-    groups: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    """The designs as columns, those of one trunk and number of stages together, with their positions."""
+    anynets: dict[tuple[Trunk, int, bool], list[tuple[int, AnyNetDesign]]] = defaultdict(list)
+    regnets: dict[Trunk, list[tuple[int, RegNetDesign]]] = defaultdict(list)
     for position, design in enumerate(designs):
-        trunk: tuple[Any, ...] = (design.stem, design.block)
-        if isinstance(design, AnyNetDesign):
-            trunk += (len(design.stage_depths), not design.groups)
-        groups[trunk].append(position)
-    for (stem, block, *form), positions in groups.items():
-        members = [designs[position] for position in positions]
-        columns, _ = adjusted_columns(
-            stem=stem,
-            block=block,
-            **{name: _shared([*map(attrgetter(name), members)]) for name in ("stem_width", "se_ratio", "head_width")},
-            **(_anynet_stages(members, *form) if form else _regnet_stages(members)),
-        )
-        yield positions, columns
+        if isinstance(design, RegNetDesign):
+            regnets[design.trunk].append((position, design))
+        else:
+            anynets[design.trunk, len(design.stage_depths), not design.groups].append((position, design))
+    for (trunk, stages, by_width), placed in anynets.items():
+        members = [design for _, design in placed]
+        columns, _ = adjusted_columns(trunk=trunk, **_anynet_stages(members, stages, by_width))
+        yield [position for position, _ in placed], columns
+    for trunk, generated in regnets.items():
+        columns, _ = adjusted_columns(trunk=trunk, **_regnet_stages([design for _, design in generated]))
+        yield [position for position, _ in generated], columns
 
 
 def _shared(values: list[float]) -> Number:
@@ -301,7 +307,7 @@ def _shared(values: list[float]) -> Number:
     return values[0] if values.count(values[0]) == len(values) else np.array(values)
 
 
-def _anynet_stages(designs: Sequence[Any], stages: int, by_width: bool) -> dict[str, Any]:
+def _anynet_stages(designs: Sequence[AnyNetDesign], stages: int, by_width: bool) -> dict[str, Any]:
     def rows(name: str, dtype: type = int) -> NDArray[Any]:
         values = chain.from_iterable(map(attrgetter(name), designs))
         count = len(designs) * stages
@@ -318,7 +324,7 @@ def _anynet_stages(designs: Sequence[Any], stages: int, by_width: bool) -> dict[
     }
 
 
-def _regnet_stages(designs: Sequence[Any]) -> dict[str, Any]:
+def _regnet_stages(designs: Sequence[RegNetDesign]) -> dict[str, Any]:
     def column(name: str, dtype: type = float) -> NDArray[Any]:
         return np.fromiter(map(attrgetter(name), designs), dtype=dtype, count=len(designs))
 

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.checks import LARGEST_WHOLE, sequence, whole_number
-from engine.designs.design import MOST_STAGES, Design, regnet_parameters
+from engine.designs.design import Design
+from engine.designs.parameters import MOST_STAGES, regnet_parameters
 from engine.designs.stages import LARGEST_REGNET_DEPTH, WIDTH_QUANTUM, Floats, Ints, level_widths, stage_starts
 from engine.errors import InvalidDesign
 

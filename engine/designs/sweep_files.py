@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.checks import finite_number, positive_number, sequence
-from engine.designs.design import AnyNetDesign, Design, RegNetDesign
+from engine.designs.anynet import AnyNetDesign
+from engine.designs.design import Design
+from engine.designs.regnet import RegNetDesign
+from engine.designs.trunk import Trunk
 from engine.errors import InvalidDesign, InvalidPopulation
 
 STEMS = {
@@ -122,7 +125,7 @@ def _regnet(part: Mapping[str, Any]) -> RegNetDesign:
         bottleneck_ratio=_inverse(part.get("BOT_MUL", 1.0), f"{where}.BOT_MUL"),
         group_width=_value(part, where, "GROUP_W"),
         stage_stride=part.get("STRIDE", 2),
-        **_trunk(part, where),
+        trunk=_trunk(part, where),
     )
 
 
@@ -136,19 +139,19 @@ def _anynet(part: Mapping[str, Any]) -> AnyNetDesign:
         stage_strides=_value(part, where, "STRIDES"),
         bottleneck_ratios=tuple(_inverse(value, f"{where}.BOT_MULS") for value in multipliers),
         group_widths=part.get("GROUP_WS") or (),
-        **_trunk(part, where),
+        trunk=_trunk(part, where),
     )
 
 
-def _trunk(part: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _trunk(part: Mapping[str, Any], where: str) -> Trunk:
     """Stem, block, squeeze-and-excitation and head; what a RegNet leaves out is its default."""
-    return {
-        "stem": _known(STEMS, part.get("STEM_TYPE", "simple_stem_in"), f"{where}.STEM_TYPE"),
-        "stem_width": part.get("STEM_W", 32),
-        "block": _known(BLOCKS, part.get("BLOCK_TYPE", "res_bottleneck_block"), f"{where}.BLOCK_TYPE"),
-        "se_ratio": part.get("SE_R", 0.25) if part.get("SE_ON") else 0.0,
-        "head_width": part.get("HEAD_W") or 0,
-    }
+    return Trunk(
+        stem=_known(STEMS, part.get("STEM_TYPE", "simple_stem_in"), f"{where}.STEM_TYPE"),
+        stem_width=part.get("STEM_W", 32),
+        block=_known(BLOCKS, part.get("BLOCK_TYPE", "res_bottleneck_block"), f"{where}.BLOCK_TYPE"),
+        se_ratio=part.get("SE_R", 0.25) if part.get("SE_ON") else 0.0,
+        head_width=part.get("HEAD_W") or 0,
+    )
 
 
 def _known(words: Mapping[str, str], word: Any, where: str) -> str:

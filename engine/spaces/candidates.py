@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.designs import AnyNetDesign, Design, RegNetDesign
 from engine.designs.complexity import Complexities, DesignColumns, adjusted_columns
-from engine.designs.design import AnyNetDesign, Design, RegNetDesign
 from engine.designs.stages import generate_stages
-from engine.spaces.proofs import complexity_limits
+from engine.spaces.anynet import AnyNetSpace
+from engine.spaces.regnet import RegNetSpace
 from engine.spaces.sequences import Positions
-from engine.spaces.space import AnyNetSpace, RegNetSpace, Space
+from engine.spaces.space import Space
 
 # Why a candidate can be rejected, as a key of the draw's report and in words; a candidate counts for the first.
 REASONS = {
@@ -72,7 +73,7 @@ class Candidates:
     def reject_over_limits(self, counts: Complexities) -> None:
         """Mark those over the space's limits of params and acts."""
         if isinstance(self.space, RegNetSpace):
-            for name, values, most in complexity_limits(self.space, counts.flops, counts.params, counts.acts):
+            for name, values, most in self.space.complexity_limits(counts.flops, counts.params, counts.acts):
                 self.reject(values >= most, name)
 
     def network(self, row: int) -> bytes:
@@ -85,19 +86,21 @@ class Candidates:
     def design(self, position: int) -> Design:
         """The design of one candidate, as drawn."""
         values = {name: column[:, position].tolist() for name, column in self.drawn.items()}
-        return _anynet_design(self.space, values) if self.space.kind == "anynet" else _regnet_design(self.space, values)
+        if isinstance(self.space, AnyNetSpace):
+            return _anynet_design(self.space, values)
+        return _regnet_design(self.space, values)
 
     def log_probabilities(self, positions: Positions) -> NDArray[np.float64]:
         """Natural logarithms of the probabilities with which the laws gave these candidates."""
         logs = np.zeros(len(positions))
-        for name, one in self.space.sequences.items():
-            logs += one.log_probabilities(self.drawn[name][:, positions])
+        for name, sequence in self.space.sequences.items():
+            logs += sequence.log_probabilities(self.drawn[name][:, positions])
         return logs
 
 
 def draw_candidates(space: Space, generator: np.random.Generator, size: int) -> Candidates:
     """``size`` candidates from the space's law, its order and sharing rules met, the others marked."""
-    drawn = {name: one.draw(generator, size) for name, one in space.sequences.items()}
+    drawn = {name: sequence.draw(generator, size) for name, sequence in space.sequences.items()}
     candidates = (
         _anynet_candidates(space, drawn) if isinstance(space, AnyNetSpace) else _regnet_candidates(space, drawn)
     )
@@ -107,7 +110,7 @@ def draw_candidates(space: Space, generator: np.random.Generator, size: int) -> 
 
 def _anynet_candidates(space: AnyNetSpace, drawn: dict[str, NDArray[Any]]) -> Candidates:
     columns, mended = adjusted_columns(
-        **_trunk(space),
+        trunk=space.trunk,
         stage_strides=space.stage_strides,
         depths=drawn["depths"],
         widths=drawn["widths"],
@@ -138,7 +141,7 @@ def _regnet_candidates(space: RegNetSpace, drawn: dict[str, NDArray[Any]]) -> Ca
     kept = np.flatnonzero(reasons == 0)
     depths, widths = generated.depths[:, kept], generated.widths[:, kept]
     columns, mended = adjusted_columns(
-        **_trunk(space),
+        trunk=space.trunk,
         stage_strides=(space.stage_stride,) * high,
         depths=depths,
         widths=widths,
@@ -158,23 +161,20 @@ def _any_stage(marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(marked.any(axis=0))
 
 
-def _trunk(space: Space) -> dict[str, Any]:
-    return {name: getattr(space, name) for name in ("stem", "block", "stem_width", "se_ratio", "head_width")}
-
-
 def _squeezable(columns: DesignColumns) -> NDArray[np.bool_]:
     """Whether squeeze-and-excitation, where there is any, has a channel left in every block."""
-    if columns.se_ratio == 0:
+    trunk = columns.trunk
+    if trunk.se_ratio == 0:
         return np.ones(len(columns), dtype=bool)
-    narrowest = np.where(columns.depths > 0, columns.widths, columns.stem_width).min(axis=0)
-    narrowest = np.minimum(narrowest, columns.stem_width)
-    return np.asarray(np.rint(narrowest * columns.se_ratio) >= 1)
+    narrowest = np.where(columns.depths > 0, columns.widths, trunk.stem_width).min(axis=0)
+    narrowest = np.minimum(narrowest, trunk.stem_width)
+    return np.asarray(np.rint(narrowest * trunk.se_ratio) >= 1)
 
 
-def _anynet_design(space: Any, values: dict[str, list[Any]]) -> AnyNetDesign:
+def _anynet_design(space: AnyNetSpace, values: dict[str, list[Any]]) -> AnyNetDesign:
     groups: dict[str, Any] = {space.group_parameter: tuple(values[space.group_parameter])}
     return AnyNetDesign(
-        **_trunk(space),
+        trunk=space.trunk,
         stage_strides=space.stage_strides,
         stage_depths=tuple(values["depths"]),
         stage_widths=tuple(values["widths"]),
@@ -183,7 +183,7 @@ def _anynet_design(space: Any, values: dict[str, list[Any]]) -> AnyNetDesign:
     )
 
 
-def _regnet_design(space: Any, values: dict[str, list[Any]]) -> RegNetDesign:
+def _regnet_design(space: RegNetSpace, values: dict[str, list[Any]]) -> RegNetDesign:
     w_0, w_a = values.pop("w")
     rest: dict[str, Any] = {name: value[0] for name, value in values.items()}
-    return RegNetDesign(**_trunk(space), stage_stride=space.stage_stride, w_0=w_0, w_a=w_a, **rest)
+    return RegNetDesign(trunk=space.trunk, stage_stride=space.stage_stride, w_0=w_0, w_a=w_a, **rest)

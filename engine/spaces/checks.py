@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from engine.checks import LARGEST_WHOLE, finite_number, positive_number, sequence, shown, whole_number
-from engine.designs.design import BOTTLENECK_BLOCKS, LARGEST_RATIO, LARGEST_STRIDE, MOST_STAGES
+from engine.designs.parameters import LARGEST_RATIO, LARGEST_STRIDE, MOST_STAGES
 from engine.designs.stages import LARGEST_REGNET_DEPTH, WIDTH_QUANTUM
+from engine.designs.trunk import Trunk
 from engine.errors import InvalidSpace
 from engine.spaces.laws import Law
 from engine.spaces.regnet_counts import counting_work
@@ -70,15 +71,15 @@ def law_from_json(name: str, data: Any) -> Law:
         raise InvalidSpace(f"{name}: {error}", parameter=f"{name}.{error.parameter}", value=error.value) from error
 
 
-def check_bottleneck(block: str, laws: Mapping[str, tuple[Law, ...]]) -> None:
+def check_without_bottleneck(trunk: Trunk, laws: Mapping[str, tuple[Law, ...]]) -> None:
     """Refuse ratios and groups other than 1 for blocks without a bottleneck."""
-    if block in BOTTLENECK_BLOCKS:
+    if trunk.has_bottleneck:
         return
     for name, listed in laws.items():
         for law in listed:
             if law.values[0] != 1 or law.values[-1] != 1:
                 raise InvalidSpace(
-                    f"{name} must be 1 for the block {block}, which has no bottleneck; got {law.describe()}.",
+                    f"{name} must be 1 for the block {trunk.block}, which has no bottleneck; got {law.describe()}.",
                     parameter=name,
                     value=law.describe(),
                 )

@@ -14,11 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from engine.checks import finite_number, one_of, positive_number, sequence, shown
+from engine.checks import JsonObject, finite_number, one_of, positive_number, sequence, shown
 from engine.errors import InvalidSpace
 
+# Every kind of law, and what people read for it.
+KIND_WORDS = {
+    "uniform": "uniform",
+    "log_uniform": "log-uniform",
+    "power_of_two": "powers of two",
+    "power_of_two_or_log_uniform": "powers of two or log-uniform",
+    "choice": "choice",
+    "normal": "normal",
+    "log_normal": "log-normal",
+}
+KINDS = tuple(KIND_WORDS)
 STEPPED_KINDS = ("uniform", "log_uniform", "power_of_two_or_log_uniform", "normal", "log_normal")
-KINDS = (*STEPPED_KINDS, "power_of_two", "choice")
 MOST_VALUES = 100_000
 LARGEST_VALUE = 2**40
 
@@ -85,13 +95,14 @@ class Law:
         return index if index < len(self.values) and self.values[index] == value else None
 
     def describe(self) -> str:
-        """The law in words, such as "uniform 1 to 16 step 1"."""
+        """The law in words, such as "uniform, 1 to 16, step 1"."""
         if self.kind == "choice":
-            return "choice of " + ", ".join(f"{value:g}" for value in self.listed)
-        step = f" step {self.step:g}" if self.step is not None else ""
-        return f"{self.kind.replace('_', ' ')} {self.low:g} to {self.high:g}{step}"
+            weights = f", weights {_number_words(self.weights)}" if self.weights else ""
+            return f"choice of {_number_words(self.listed)}{weights}"
+        step = f", step {_number_words([self._step])}" if self.step is not None else ""
+        return f"{KIND_WORDS[self.kind]}, {_number_words([self._low])} to {_number_words([self._high])}{step}"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """The law as JSON-able values: kind with low, high and step, or with values and weights."""
         if self.kind == "choice":
             weights = {"weights": list(self.weights)} if self.weights else {}
@@ -240,6 +251,11 @@ def _frozen(array: NDArray[Any]) -> NDArray[Any]:
 def _plain(number: float) -> float:
     """Whole numbers as ints, so that JSON and messages show 8 and not 8.0."""
     return int(number) if number.is_integer() else number
+
+
+def _number_words(numbers: Sequence[float]) -> str:
+    """Whole numbers in full, others to four digits."""
+    return ", ".join(f"{int(n):,}" if float(n).is_integer() else f"{n:,.4g}" for n in numbers)
 
 
 def _bounded(name: str, value: Any) -> float:

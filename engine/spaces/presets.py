@@ -11,10 +11,12 @@ from functools import cache
 from typing import Any
 
 from engine.checks import shown
-from engine.designs.design import AnyNetDesign, Design, RegNetDesign
+from engine.designs import AnyNetDesign, Design, RegNetDesign, Trunk
 from engine.errors import InvalidDesign, InvalidSpace
+from engine.spaces.anynet import AnyNetSpace
 from engine.spaces.laws import Law, choice, log_uniform, power_of_two, power_of_two_or_log_uniform, uniform
-from engine.spaces.space import AnyNetSpace, RegNetSpace, Space
+from engine.spaces.regnet import RegNetSpace
+from engine.spaces.space import Space
 
 RULES_BY_LETTER: dict[str, tuple[str, ...]] = {
     "A": (),
@@ -33,13 +35,13 @@ QUOTED_SIZES = {
     "RegNetX-paper": 3.0e8,
 }
 RATIOS = choice([1, 2, 4])
-# The blocks of [DNDS] by their letter, with what the block demands of a space.
-BLOCKS: dict[str, dict[str, Any]] = {
-    "X": {"block": "residual_bottleneck"},
-    "Y": {"block": "residual_bottleneck", "se_ratio": 0.25},
-    "R": {"block": "residual_bottleneck"},
-    "V": {"block": "plain"},
-    "VR": {"block": "plain_residual"},
+# The blocks of [DNDS] by their letter. R has those of X, and its spaces have no groups.
+TRUNKS = {
+    "X": Trunk(),
+    "Y": Trunk(se_ratio=0.25),
+    "R": Trunk(),
+    "V": Trunk(block="plain"),
+    "VR": Trunk(block="plain_residual"),
 }
 SMALL_DEPTH, SMALL_WIDTH = 6, 256
 
@@ -92,7 +94,7 @@ def quoted_size(name: str) -> float | None:
 @cache
 def _space_builders() -> dict[str, Callable[[], Space]]:
     builders: dict[str, Callable[[], Space]] = {}
-    for block in BLOCKS:
+    for block in TRUNKS:
         for letter in _letters(block):
             builders[f"AnyNet{block}-{letter}"] = _later(_anynet, block, letter, 4)
     for stages in (3, 5):
@@ -100,7 +102,7 @@ def _space_builders() -> dict[str, Callable[[], Space]]:
             builders[f"AnyNetX-{letter}-{stages}-stages"] = _later(_anynet, "X", letter, stages)
     for name in ("Vanilla", "ResNet", "ResNeXt-A", "ResNeXt-B"):
         builders[name] = _later(_classic, name)
-    for block in BLOCKS:
+    for block in TRUNKS:
         builders[f"RegNet{block}"] = _later(_regnet, block)
     builders["RegNetX-w_m-2"] = _later(_regnet, "X", w_m=choice([2]))
     builders["RegNetX-w_0-w_a"] = _later(_regnet, "X", tie="w_0_equals_w_a")
@@ -143,9 +145,9 @@ def _anynet(block: str, letter: str, stages: int) -> AnyNetSpace:
         stages=stages,
         depths=(uniform(low=1, high=16),),
         widths=(log_uniform(low=8, high=1024, step=8),),
+        trunk=TRUNKS[block],
         rules=rules,
         **laws,
-        **BLOCKS[block],
     )
 
 
@@ -163,9 +165,7 @@ def _classic(name: str) -> AnyNetSpace:
         laws = {"bottleneck_ratios": RATIOS, "groups": choice(groups)}
     return AnyNetSpace(
         stages=3,
-        stem="cifar",
-        stem_width=16,
-        block=block,
+        trunk=Trunk(stem="cifar", stem_width=16, block=block),
         depths=(depths,),
         widths=(widths,),
         stage_strides=(1, 2, 2),
@@ -186,7 +186,8 @@ def _regnet(block: str, **options: Any) -> RegNetSpace:
         w_0=log_uniform(low=8, high=256, step=8),
         w_a=log_uniform(low=8, high=256, step=0.1),
         w_m=options.pop("w_m", None) or log_uniform(low=2, high=3, step=0.001),
-        **{**laws, **BLOCKS[block], **options},
+        trunk=TRUNKS[block],
+        **{**laws, **options},
     )
 
 
@@ -205,12 +206,12 @@ def _paper_regnet() -> RegNetSpace:
 def _small(build: Callable[[], Space]) -> Space:
     """The variant for images of about 14 pixels: 3 stages of at most 6 blocks and 256 channels, a narrow stem."""
     full = build()
+    trunk = replace(full.trunk, stem="cifar", stem_width=16)
     if isinstance(full, AnyNetSpace):
         return replace(
             full,
             stages=3,
-            stem="cifar",
-            stem_width=16,
+            trunk=trunk,
             depths=(_up_to(full.depths[0], SMALL_DEPTH),),
             widths=(_up_to(full.widths[0], SMALL_WIDTH),),
             bottleneck_ratios=full.bottleneck_ratios[:1],
@@ -225,8 +226,7 @@ def _small(build: Callable[[], Space]) -> Space:
     return replace(
         full,
         stages=(3, 3),
-        stem="cifar",
-        stem_width=16,
+        trunk=trunk,
         depth=uniform(low=3, high=12),
         w_0=log_uniform(low=8, high=64, step=8),
         w_a=log_uniform(low=4, high=64, step=0.1),
@@ -277,10 +277,10 @@ REGNETY = {
 @cache
 def _designs() -> dict[str, Design]:
     designs: dict[str, Design] = {}
-    for letter, table, se_ratio in (("X", REGNETX, 0.0), ("Y", REGNETY, 0.25)):
+    for letter, table in (("X", REGNETX), ("Y", REGNETY)):
         for name, (depth, w_0, w_a, w_m, group_width) in table.items():
             designs[f"RegNet{letter}-{name}"] = RegNetDesign(
-                depth=depth, w_0=w_0, w_a=w_a, w_m=w_m, group_width=group_width, se_ratio=se_ratio
+                depth=depth, w_0=w_0, w_a=w_a, w_m=w_m, group_width=group_width, trunk=TRUNKS[letter]
             )
     # One group in ResNet-50; 32 groups of 4 to 32 channels in ResNeXt-50-32x4d.
     designs["ResNet-50"] = _resnet_50(bottleneck_ratio=4, groups=1)
@@ -291,9 +291,7 @@ def _designs() -> dict[str, Design]:
 def _resnet_50(*, bottleneck_ratio: int, groups: int) -> AnyNetDesign:
     widths = (256, 512, 1024, 2048)
     return AnyNetDesign(
-        stem="imagenet",
-        stem_width=64,
-        block="residual_bottleneck",
+        trunk=Trunk(stem="imagenet", stem_width=64),
         stage_depths=(3, 4, 6, 3),
         stage_widths=widths,
         stage_strides=(1, 2, 2, 2),

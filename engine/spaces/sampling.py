@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 import time
 from array import array
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from itertools import count
-from typing import Any
 
 import numpy as np
 
-from engine.checks import finite_number, positive_number, sequence, shown, whole_number
+from engine.checks import JsonObject, positive_number, whole_number
+from engine.designs import Design
 from engine.designs.complexity import Complexities, Ints, check_image, count_columns
-from engine.designs.design import Design
-from engine.errors import EngineError, InvalidRegime, SamplingExhausted
+from engine.designs.windows import BEYOND, COMPLEXITIES, Window
+from engine.errors import EngineError, SamplingExhausted
 from engine.spaces.candidates import CODES, REASONS, Candidates, draw_candidates
 from engine.spaces.sequences import Positions
 from engine.spaces.space import Space
@@ -24,58 +23,8 @@ CHUNK = 16_384
 LARGEST_DRAW = 100_000
 MAX_CANDIDATES = 10_000_000
 MAX_SECONDS = 60.0
-COMPLEXITIES = ("flops", "params", "acts")
-# More than any complexity that can be counted.
-BEYOND = 2**62
 # The 97.5 percentile of the normal law.
 Z_95 = 1.959963984540054
-
-Bounds = tuple[float | None, float | None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Window:
-    """Limits of the complexity of the designs to draw, both ends included.
-
-    Parameters
-    ----------
-    flops, params, acts : tuple of two numbers, optional
-        The lowest and the highest value; None for an open end, or for no limit at all.
-
-    Raises
-    ------
-    InvalidRegime
-        Naming the parameter and the value.
-    """
-
-    flops: Bounds | None = None
-    params: Bounds | None = None
-    acts: Bounds | None = None
-
-    def __post_init__(self) -> None:
-        for name in COMPLEXITIES:
-            object.__setattr__(self, name, _bounds(name, getattr(self, name)))
-
-    def limits(self) -> Iterator[tuple[str, float | None, float | None]]:
-        """Name, lowest and highest value of each complexity that the window limits."""
-        for name in COMPLEXITIES:
-            bounds: Bounds | None = getattr(self, name)
-            if bounds is not None:
-                yield name, *bounds
-
-    def to_json(self) -> dict[str, Any]:
-        """The window as JSON-able values."""
-        return {name: None if getattr(self, name) is None else list(getattr(self, name)) for name in COMPLEXITIES}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Window:
-        """The window that `to_json` wrote; raises `InvalidRegime` for unknown keys and bad values."""
-        if not isinstance(data, Mapping):
-            raise InvalidRegime(f"A window was expected, got {shown(data)}.", parameter="window", value=data)
-        for key in data:
-            if key not in COMPLEXITIES:
-                raise InvalidRegime(f"{shown(key)} is no parameter of a window.", parameter=str(key), value=data[key])
-        return cls(**data)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +63,7 @@ class Draw:
     estimated_size: float
     estimated_size_error: float
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> JsonObject:
         """The statistics of the draw as JSON-able values."""
         left_out = ("designs", *COMPLEXITIES)
         values = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in left_out}
@@ -297,7 +246,7 @@ def wilson_interval(accepted: int, tried: int) -> tuple[float, float]:
 
 def _refuse_too_small(space: Space, size: int) -> None:
     # To count the valid RegNets of a large space takes longer than to draw some.
-    held = math.prod(one.count() for one in space.sequences.values())
+    held = math.prod(sequence.count() for sequence in space.sequences.values())
     if held <= LARGEST_DRAW:
         held = space.size()
     if held < size:
@@ -306,24 +255,3 @@ def _refuse_too_small(space: Space, size: int) -> None:
             parameter="size",
             value=size,
         )
-
-
-def _bounds(name: str, value: Any) -> Bounds | None:
-    if value is None:
-        return None
-    ends = sequence(value, parameter=name, error=InvalidRegime)
-    if len(ends) != 2:
-        raise InvalidRegime(
-            f"{name} must be the lowest and the highest value, got {shown(value)}.", parameter=name, value=value
-        )
-    low, high = (None if end is None else _bound(name, end) for end in ends)
-    if low is not None and high is not None and low > high:
-        raise InvalidRegime(f"{name} must not fall from {low:g} to {high:g}.", parameter=name, value=value)
-    return None if low is None and high is None else (low, high)
-
-
-def _bound(name: str, value: Any) -> float:
-    number = finite_number(value, parameter=name, error=InvalidRegime)
-    if not 0 <= number <= BEYOND:
-        raise InvalidRegime(f"{name} must lie between 0 and 2**62, got {value}.", parameter=name, value=value)
-    return int(number) if number.is_integer() else number

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.optim.sgd import sgd
 
-from engine.designs.design import Design
+from engine.designs import Design
 from engine.errors import Diverged, TimedOut, TrainingInterrupted
 from engine.training.augmentation import augment
 from engine.training.checkpoints import CheckpointStore as CheckpointStore

@@ -10,12 +10,12 @@ import math
 import torch
 from torch import Tensor, nn
 
-from engine.designs.design import AnyNetDesign, RegNetDesign
+from engine.designs import AnyNetDesign, Design
 from engine.errors import InvalidDesign
 
 
 def build_network(
-    design: AnyNetDesign | RegNetDesign,
+    design: Design,
     *,
     in_channels: int = 3,
     num_classes: int = 1000,
@@ -62,7 +62,7 @@ class Network(nn.Module):
         super().__init__()
         self.stem = _stem(design, in_channels)
         self.stages = nn.Sequential()
-        width = design.stem_width
+        width = design.trunk.stem_width
         for stage, depth in enumerate(design.stage_depths):
             blocks = nn.Sequential()
             for number in range(depth):
@@ -70,9 +70,9 @@ class Network(nn.Module):
                 width = design.stage_widths[stage]
             self.stages.append(blocks)
         self.head = nn.Sequential()
-        if design.head_width:
-            self.head.extend([*_conv_norm(width, design.head_width, 1), nn.ReLU(inplace=True)])
-            width = design.head_width
+        if design.trunk.head_width:
+            self.head.extend([*_conv_norm(width, design.trunk.head_width, 1), nn.ReLU(inplace=True)])
+            width = design.trunk.head_width
         self.classifier = nn.Linear(width, num_classes)
 
     def forward(self, images_NCHW: Tensor) -> Tensor:
@@ -88,11 +88,11 @@ class Block(nn.Module):
         super().__init__()
         width = design.stage_widths[stage]
         changes = width_in != width or stride != 1
-        linear = design.block == "residual_bottleneck_linear"
+        linear = design.trunk.block == "residual_bottleneck_linear"
         self.shortcut: nn.Module | None = None
         if linear:
             self.shortcut = None if changes else nn.Identity()
-        elif "residual" in design.block:
+        elif "residual" in design.trunk.block:
             self.shortcut = nn.Sequential(*_conv_norm(width_in, width, 1, stride)) if changes else nn.Identity()
         self.branch = nn.Sequential(*_branch(design, stage, width_in, stride))
         self.last = nn.Identity() if linear else nn.ReLU(inplace=True)
@@ -162,9 +162,9 @@ def initialise_weights(
 
 
 def _stem(design: AnyNetDesign, in_channels: int) -> nn.Sequential:
-    kernel, stride = {"cifar": (3, 1), "simple": (3, 2), "imagenet": (7, 2)}[design.stem]
-    layers = [*_conv_norm(in_channels, design.stem_width, kernel, stride), nn.ReLU(inplace=True)]
-    if design.stem == "imagenet":
+    kernel, stride = {"cifar": (3, 1), "simple": (3, 2), "imagenet": (7, 2)}[design.trunk.stem]
+    layers = [*_conv_norm(in_channels, design.trunk.stem_width, kernel, stride), nn.ReLU(inplace=True)]
+    if design.trunk.stem == "imagenet":
         layers.append(nn.MaxPool2d(3, stride=2, padding=1))
     return nn.Sequential(*layers)
 
@@ -172,9 +172,9 @@ def _stem(design: AnyNetDesign, in_channels: int) -> nn.Sequential:
 def _branch(design: AnyNetDesign, stage: int, width_in: int, stride: int) -> list[nn.Module]:
     """The layers of a block beside its shortcut, up to its last batch norm."""
     width = design.stage_widths[stage]
-    if design.block in ("plain", "plain_residual"):
+    if design.trunk.block in ("plain", "plain_residual"):
         return _conv_norm(width_in, width, 3, stride)
-    if design.block in ("vanilla", "residual_basic"):
+    if design.trunk.block in ("vanilla", "residual_basic"):
         return [*_conv_norm(width_in, width, 3, stride), nn.ReLU(inplace=True), *_conv_norm(width, width, 3)]
     inner = design.inner_widths[stage]
     groups = inner // design.group_widths[stage]
@@ -183,7 +183,7 @@ def _branch(design: AnyNetDesign, stage: int, width_in: int, stride: int) -> lis
         nn.ReLU(inplace=True),
         *_conv_norm(inner, inner, 3, stride, groups),
         nn.ReLU(inplace=True),
-        *([SqueezeExcite(inner, round(width_in * design.se_ratio))] if design.se_ratio else []),
+        *([SqueezeExcite(inner, round(width_in * design.trunk.se_ratio))] if design.trunk.se_ratio else []),
         *_conv_norm(inner, width, 1),
     ]
 

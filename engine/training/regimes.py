@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from engine.checks import finite_number, json_object, one_of, whole_number
+from engine.designs.windows import Window
 from engine.errors import InvalidRegime
-from engine.spaces.sampling import Window
 from engine.training.datasets import data_set_facts
 
 SCHEMA = 1

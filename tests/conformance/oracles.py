@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engine.designs import AnyNetDesign
+from engine.designs import AnyNetDesign, Trunk
 
 FOLDER = Path(os.environ.get("NETSPACE_ORACLES", Path(__file__).parents[2] / ".." / "shared" / "oracles"))
 STEMS = {"res_stem_cifar": "cifar", "simple_stem_in": "simple", "res_stem_in": "imagenet"}
@@ -38,9 +38,6 @@ def ratios(multipliers: list[float]) -> tuple[float, ...]:
 def stages_design(*, widths: Any, bot_muls: Any, group_ws: Any, depths: Any = None) -> AnyNetDesign:
     """A design of bottleneck blocks with these stages."""
     return AnyNetDesign(
-        stem="simple",
-        stem_width=32,
-        block="residual_bottleneck",
         stage_depths=depths or [1] * len(widths),
         stage_widths=widths,
         stage_strides=[2] * len(widths),
@@ -49,17 +46,24 @@ def stages_design(*, widths: Any, bot_muls: Any, group_ws: Any, depths: Any = No
     )
 
 
+def trunk_of(options: dict[str, Any]) -> Trunk:
+    """The trunk that their options of an AnyNet or a RegNet stand for."""
+    return Trunk(
+        stem=STEMS[options["stem_type"]],
+        stem_width=options["stem_w"],
+        block=BLOCKS[options["block_type"]],
+        se_ratio=options["se_r"] if options["se_on"] else 0.0,
+        head_width=options["head_w"],
+    )
+
+
 def anynet_design(anynet: dict[str, Any]) -> AnyNetDesign:
     """The design that their AnyNet options stand for."""
     return AnyNetDesign(
-        stem=STEMS[anynet["stem_type"]],
-        stem_width=anynet["stem_w"],
-        block=BLOCKS[anynet["block_type"]],
+        trunk=trunk_of(anynet),
         stage_depths=anynet["depths"],
         stage_widths=anynet["widths"],
         stage_strides=anynet["strides"],
         bottleneck_ratios=ratios(anynet["bot_muls"]),
         group_widths=anynet["group_ws"],
-        se_ratio=anynet["se_r"] if anynet["se_on"] else 0.0,
-        head_width=anynet["head_w"],
     )

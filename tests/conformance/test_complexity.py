@@ -10,7 +10,7 @@ import numpy as np
 from engine.designs import RegNetDesign
 from engine.designs.complexity import complexity
 from engine.errors import InvalidDesign
-from tests.conformance.oracles import BLOCKS, STEMS, anynet_design, cases, stages_design
+from tests.conformance.oracles import anynet_design, cases, stages_design, trunk_of
 
 
 def cost(design: Any, case: dict[str, Any]) -> dict[str, int]:
@@ -58,11 +58,7 @@ def regnet_design(regnet: dict[str, Any]) -> RegNetDesign:
         w_m=regnet["wm"],
         bottleneck_ratio=1 / regnet["bot_mul"],
         group_width=regnet["group_w"],
-        stem=STEMS[regnet["stem_type"]],
-        stem_width=regnet["stem_w"],
-        block=BLOCKS[regnet["block_type"]],
-        se_ratio=regnet["se_r"] if regnet["se_on"] else 0.0,
-        head_width=regnet["head_w"],
+        trunk=trunk_of(regnet),
         stage_stride=regnet["stride"],
     )
 

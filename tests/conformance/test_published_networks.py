@@ -69,7 +69,7 @@ def test_zoo_of_the_authors():
         assert (design.depth, design.w_0, design.w_a, design.w_m, design.group_width) == (
             given["depth"], given["w0"], given["wa"], given["wm"], given["group_w"],
         ), case["name"]  # fmt: skip
-        assert design.se_ratio == (given["se_r"] if given["se_on"] else 0)
+        assert design.trunk.se_ratio == (given["se_r"] if given["se_on"] else 0)
         stages = design.to_anynet()
         for ours, theirs in (("stage_widths", "widths"), ("stage_depths", "depths"), ("group_widths", "group_ws")):
             assert list(getattr(stages, ours)) == case["stages"][theirs], case["name"]

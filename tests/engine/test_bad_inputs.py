@@ -8,29 +8,28 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.designs import AnyNetDesign, RegNetDesign, design_from_json
+from engine.designs import AnyNetDesign, RegNetDesign, Trunk, design_from_json
 from engine.designs.complexity import complexity
 from engine.designs.linear_fit import fit_error, fit_quantized_linear
+from engine.designs.windows import Window
 from engine.errors import EngineError, InvalidDesign, InvalidRegime, InvalidSpace, SamplingExhausted
 from engine.spaces import AnyNetSpace, RegNetSpace, presets, space_from_json
 from engine.spaces.laws import Law, choice, log_uniform, power_of_two, uniform
-from engine.spaces.sampling import Window, draw_designs
+from engine.spaces.sampling import draw_designs
 
 NAN, INF = math.nan, math.inf
 
 
 def anynet(**changes: Any) -> AnyNetDesign:
     values: dict[str, Any] = {
-        "stem": "simple",
-        "stem_width": 32,
-        "block": "residual_bottleneck",
         "stage_depths": (1, 2),
         "stage_widths": (32, 64),
         "stage_strides": (2, 2),
         "bottleneck_ratios": (1, 2),
         "group_widths": (8, 16),
+        **changes,
     }
-    return AnyNetDesign(**{**values, **changes})
+    return AnyNetDesign(trunk=Trunk.take_from(values), **values)
 
 
 def regnet(**changes: Any) -> RegNetDesign:
@@ -152,7 +151,10 @@ BAD_SPACES: list[tuple[Any, dict[str, Any], str]] = [
     (AnyNetSpace, {**SPACE, "bottleneck_ratios": choice([0.3])}, "bottleneck_ratios"),
     (AnyNetSpace, {**SPACE, "bottleneck_ratios": choice([0])}, "bottleneck_ratios"),
     (AnyNetSpace, {**SPACE, "group_widths": choice([1]), "groups": choice([1])}, "groups"),
-    (AnyNetSpace, {**SPACE, "block": "vanilla", "group_widths": choice([8])}, "group_widths"),
+    (AnyNetSpace, {**SPACE, "trunk": Trunk(block="vanilla"), "group_widths": choice([8])}, "group_widths"),
+    (AnyNetSpace, {**SPACE, "trunk": "simple"}, "trunk"),
+    (RegNetSpace, {**LAWS, "trunk": None}, "trunk"),
+    (Trunk, {"stem_width": -5}, "stem_width"),
     (AnyNetSpace, {**SPACE, "stage_strides": (2, 2)}, "stage_strides"),
     (AnyNetSpace, {**SPACE, "rules": ("widths_increasing",)}, "rules"),
     (AnyNetSpace, {**SPACE, "rules": (["widths_non_decreasing"],)}, "rules"),
@@ -171,7 +173,7 @@ BAD_SPACES: list[tuple[Any, dict[str, Any], str]] = [
     (RegNetSpace, {**LAWS, "stage_width_limit": 0}, "stage_width_limit"),
     (RegNetSpace, {**LAWS, "params_limit": (3,)}, "params_limit"),
     (RegNetSpace, {**LAWS, "acts_limit": -1}, "acts_limit"),
-    (RegNetSpace, {**LAWS, "block": "plain", "bottleneck_ratio": choice([2])}, "bottleneck_ratio"),
+    (RegNetSpace, {**LAWS, "trunk": Trunk(block="plain"), "bottleneck_ratio": choice([2])}, "bottleneck_ratio"),
 ]  # fmt: skip
 
 
@@ -196,6 +198,8 @@ BAD_JSON: list[tuple[Any, Any, str]] = [
     (design_from_json, {key: value for key, value in DESIGN_JSON.items() if key != "schema"}, "schema"),
     (design_from_json, [], "kind"),
     (RegNetDesign.from_json, DESIGN_JSON, "kind"),
+    (design_from_json, {**DESIGN_JSON, "trunk": {}}, "trunk"),
+    (space_from_json, {**SPACE_JSON, "stem_width": -5}, "stem_width"),
     (space_from_json, {**SPACE_JSON, "colour": 1}, "colour"),
     (space_from_json, {**SPACE_JSON, "schema": 0}, "schema"),
     (space_from_json, {**SPACE_JSON, "kind": 3}, "kind"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.spaces.sampling import Window
+from engine.designs.windows import Window
 from engine.training.regimes import Recipe, Regime, regime_presets
 from tests.webapp import rows
 from webapp import services

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from engine.designs import AnyNetDesign, Design, RegNetDesign
+from engine.designs import AnyNetDesign, Design, RegNetDesign, Trunk
 from engine.spaces import presets
 from engine.spaces.sampling import draw_designs
 from engine.training.networks import build_network
@@ -19,8 +19,9 @@ from webapp.pages.builds import builds
 DIGITS = regime_presets()["Digits on CPU"]
 IMAGENET = regime_presets()["ImageNet 400 MF, 10 epochs"]
 SMALL = AnyNetDesign(
-    stem="imagenet", stem_width=16, block="residual_bottleneck", stage_depths=(1, 2), stage_widths=(24, 40),
-    stage_strides=(1, 2), bottleneck_ratios=(4, 0.5), group_widths=(4, 16), se_ratio=0.25, head_width=48,
+    trunk=Trunk(stem="imagenet", stem_width=16, se_ratio=0.25, head_width=48),
+    stage_depths=(1, 2), stage_widths=(24, 40),
+    stage_strides=(1, 2), bottleneck_ratios=(4, 0.5), group_widths=(4, 16),
 )  # fmt: skip
 
 
@@ -30,7 +31,7 @@ def drawn(name: str, count: int = 4) -> list[Design]:
 
 DESIGNS: list[Design] = [
     SMALL,
-    replace(SMALL, stem="cifar", head_width=0, se_ratio=0.0),
+    replace(SMALL, trunk=Trunk(stem="cifar", stem_width=16)),
     presets.design("RegNetX-200MF"),
     presets.design("RegNetY-200MF"),
     *drawn("AnyNetX-A-small"),
@@ -79,7 +80,7 @@ def test_blocks_that_the_other_libraries_do_not_have_are_not_offered_there() -> 
 
 def test_timms_arguments_say_that_they_were_never_run_and_what_differs() -> None:
     design = RegNetDesign(
-        depth=6, w_0=16, w_a=10.5, w_m=2.5, bottleneck_ratio=2, group_width=8, stem="cifar", stem_width=16,
+        depth=6, w_0=16, w_a=10.5, w_m=2.5, bottleneck_ratio=2, group_width=8, trunk=Trunk(stem="cifar", stem_width=16),
         stage_stride=1,
     )  # fmt: skip
     timm = builds(design, design.to_anynet(), DIGITS)[-1]

@@ -70,8 +70,8 @@ def test_every_rule_and_every_other_parameter_reaches_the_space() -> None:
     )  # fmt: skip
     assert form.is_valid(), form.errors
     space = form.cleaned_data["space"]
-    assert (space.stages, space.stage_strides, space.stem, space.stem_width) == (2, (1, 2), "simple", 24)
-    assert (space.se_ratio, space.head_width, len(space.rules)) == (0.25, 128, 4)
+    assert (space.stages, space.stage_strides, space.trunk.stem, space.trunk.stem_width) == (2, (1, 2), "simple", 24)
+    assert (space.trunk.se_ratio, space.trunk.head_width, len(space.rules)) == (0.25, 128, 4)
 
 
 def test_regnets_limits_and_tie_reach_the_space() -> None:

@@ -9,7 +9,6 @@ import numpy as np
 
 from engine.spaces import AnyNetSpace, RegNetSpace
 from engine.spaces.laws import Law
-from engine.spaces.proofs import complexity_limits
 from engine.statistics.population import FloatArray, Population
 from webapp.analysis.statistics import BoolArray
 
@@ -46,7 +45,7 @@ def inside(
                 kept &= before <= after
     if isinstance(child, RegNetSpace):
         costs = (population[name] for name in ("flops", "params", "acts"))
-        for _, cost, most in complexity_limits(child, *costs):
+        for _, cost, most in child.complexity_limits(*costs):
             kept &= cost < most
     return kept
 

@@ -10,29 +10,13 @@ from django import forms
 from django.forms import BoundField
 
 from engine.errors import InvalidSpace
-from engine.spaces.laws import KINDS, STEPPED_KINDS, Law
+from engine.spaces.laws import KIND_WORDS, STEPPED_KINDS, Law
 from webapp.forms.fields import NumberField, NumbersField, number_text
+from webapp.space_words import LawParameter
 
 PARTS = ("law", "low", "high", "step", "values", "weights")
-KIND_CHOICES = [
-    ("uniform", "uniform"),
-    ("log_uniform", "log-uniform"),
-    ("power_of_two", "power of two"),
-    ("power_of_two_or_log_uniform", "power of two or log-uniform"),
-    ("choice", "choice"),
-    ("normal", "normal"),
-    ("log_normal", "log-normal"),
-]
+KIND_CHOICES = list(KIND_WORDS.items())
 AS_ABOVE = [("", "as for all stages")]
-
-
-@dataclass(frozen=True)
-class LawParameter:
-    """A parameter whose law the form asks for: the engine's name, the word, the symbol."""
-
-    name: str
-    word: str
-    symbol: str
 
 
 @dataclass(frozen=True)
@@ -123,6 +107,3 @@ def law_initial(prefix: str, law: Law) -> dict[str, Any]:
 
 def numbers_text(numbers: Iterable[float]) -> str:
     return ", ".join(number_text(number) for number in numbers)
-
-
-assert {kind for kind, _ in KIND_CHOICES} == set(KINDS)  # noqa: S101  (every kind the engine has can be chosen)

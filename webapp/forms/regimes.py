@@ -6,8 +6,8 @@ from typing import Any
 
 from django import forms
 
+from engine.designs.windows import Window
 from engine.errors import InvalidRegime, InvalidSpace
-from engine.spaces.sampling import Window
 from engine.training.datasets import DATA_SETS, FOLDER_PREFIX
 from engine.training.regimes import AUGMENTATIONS, PRECISIONS, Recipe, Regime
 from webapp.forms.fields import NameField, NumberField, number_text

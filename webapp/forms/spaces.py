@@ -7,17 +7,16 @@ from typing import Any, ClassVar
 
 from django import forms
 
-from engine.designs import BLOCKS, MOST_STAGES, STEMS
+from engine.designs import BLOCKS, MOST_STAGES, STEMS, TRUNK_KEYS, Trunk
 from engine.errors import InvalidSpace
 from engine.spaces import AnyNetSpace, RegNetSpace
 from engine.spaces.checks import RULES
 from engine.spaces.laws import Law
 from webapp.forms.fields import NameField, NumberField, NumbersField, number_text
-from webapp.forms.laws import LawParameter, LawRow, clean_law, law_fields, law_initial, law_row, numbers_text
+from webapp.forms.laws import LawRow, clean_law, law_fields, law_initial, law_row, numbers_text
 from webapp.models import Family
-from webapp.space_words import RULE_WORDS
+from webapp.space_words import ANYNET_LAWS, REGNET_LAWS, RULE_WORDS, LawParameter
 
-TRUNK = ("stem", "stem_width", "block", "se_ratio", "head_width")
 assert set(RULE_WORDS) == set(RULES)  # noqa: S101  (every rule the engine has can be chosen)
 
 
@@ -51,7 +50,7 @@ class SpaceForm(forms.Form):
 
     @property
     def trunk_fields(self) -> list[forms.BoundField]:
-        return [self[name] for name in TRUNK]
+        return [self[name] for name in TRUNK_KEYS]
 
     @property
     def trunk_errors(self) -> bool:
@@ -85,18 +84,13 @@ class SpaceForm(forms.Form):
             return name
         return f"{name}_law" if f"{name}_law" in self.fields else None
 
-    def _trunk(self) -> dict[str, Any]:
-        return {name: self.cleaned_data[name] for name in TRUNK}
+    def _trunk(self) -> Trunk:
+        return Trunk(**{name: self.cleaned_data[name] for name in TRUNK_KEYS})
 
 
 class AnyNetForm(SpaceForm):
     family = Family.ANYNET
-    parameters = (
-        LawParameter("depths", "Depth", "d_i"),
-        LawParameter("widths", "Width", "w_i"),
-        LawParameter("bottleneck_ratios", "Bottleneck ratio", "b_i"),
-        LawParameter("group_widths", "Group width", "g_i"),
-    )
+    parameters = tuple(parameter for parameter in ANYNET_LAWS if parameter.name != "groups")
     aliases: ClassVar[dict[str, str]] = {"groups": "group_widths"}
 
     stages = NumberField(label="Stages", whole=True, help_text=f"1 to {MOST_STAGES}.")
@@ -152,7 +146,7 @@ class AnyNetForm(SpaceForm):
             stages=data["stages"],
             stage_strides=data["stage_strides"] or (),
             rules=tuple(rule for rule in RULE_WORDS if data[rule]),
-            **self._trunk(),
+            trunk=self._trunk(),
             **given,
         )
 
@@ -165,14 +159,7 @@ class AnyNetForm(SpaceForm):
 
 class RegNetForm(SpaceForm):
     family = Family.REGNET
-    parameters = (
-        LawParameter("depth", "Depth", "depth"),
-        LawParameter("w_0", "Initial width", "w_0"),
-        LawParameter("w_a", "Slope", "w_a"),
-        LawParameter("w_m", "Width multiplier", "w_m"),
-        LawParameter("bottleneck_ratio", "Bottleneck ratio", "b"),
-        LawParameter("group_width", "Group width", "g"),
-    )
+    parameters = REGNET_LAWS
     aliases: ClassVar[dict[str, str]] = {"stages": "fewest_stages", "params_limit": "params_limit_base"}
 
     fewest_stages = NumberField(label="Fewest stages", whole=True)
@@ -211,7 +198,7 @@ class RegNetForm(SpaceForm):
             stage_depth_limit=data["stage_depth_limit"],
             params_limit=None if base is None else (base, slope),
             acts_limit=data["acts_limit"],
-            **self._trunk(),
+            trunk=self._trunk(),
             **laws,
         )
 
@@ -225,13 +212,7 @@ def form_of(space: AnyNetSpace | RegNetSpace) -> type[SpaceForm]:
 
 def space_initial(space: AnyNetSpace | RegNetSpace) -> dict[str, Any]:
     """What the form shows for a space: parsing it again gives the same space."""
-    initial: dict[str, Any] = {
-        "stem": space.stem,
-        "stem_width": space.stem_width,
-        "block": space.block,
-        "se_ratio": number_text(space.se_ratio),
-        "head_width": space.head_width,
-    }
+    initial = space.trunk.to_json() | {"se_ratio": number_text(space.trunk.se_ratio)}
     return initial | (_regnet_initial(space) if isinstance(space, RegNetSpace) else _anynet_initial(space))
 
 

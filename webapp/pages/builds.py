@@ -33,10 +33,10 @@ def builds(drawn: Design, anynet: AnyNetDesign, regime: EngineRegime) -> list[Bu
     code = engine_code(drawn, in_channels=channels, num_classes=classes)
     note = "The parameters as drawn; the engine adjusts them for group compatibility as the picture shows."
     found = [Build("This engine", code, [note])]
-    if anynet.block == SAME_BLOCK:
+    if anynet.trunk.block == SAME_BLOCK:
         code = torchvision_code(anynet, in_channels=channels, num_classes=classes)
         found.append(Build("torchvision", code, _torchvision_notes(drawn, regime)))
-    if isinstance(drawn, RegNetDesign) and drawn.block == SAME_BLOCK:
+    if isinstance(drawn, RegNetDesign) and drawn.trunk.block == SAME_BLOCK:
         code = timm_code(drawn, in_channels=channels, num_classes=classes)
         found.append(Build("timm", code, _timm_notes(drawn)))
     return found
@@ -45,13 +45,17 @@ def builds(drawn: Design, anynet: AnyNetDesign, regime: EngineRegime) -> list[Bu
 def engine_code(design: Design, *, in_channels: int, num_classes: int) -> str:
     """A program of this engine that builds the network."""
     name = type(design).__name__
+    names = [item.name for item in fields(design) if item.name != "trunk"]
     return "\n".join(
         [
-            f"from engine.designs import {name}",
+            f"from engine.designs import {name}, Trunk",
             "from engine.training.networks import build_network",
             "",
+            "trunk = Trunk(",
+            *_filled([f"{key}={_literal(value)}" for key, value in design.trunk.to_json().items()]),
+            ")",
             f"design = {name}(",
-            *_filled([f"{item.name}={_literal(getattr(design, item.name))}" for item in fields(design)]),
+            *_filled(["trunk=trunk", *(f"{key}={_literal(getattr(design, key))}" for key in names)]),
             ")",
             "network = build_network(",
             f"    design, in_channels={in_channels}, num_classes={num_classes}",
@@ -68,46 +72,46 @@ def torchvision_code(design: AnyNetDesign, *, in_channels: int, num_classes: int
         "group_widths": list(design.group_widths),
         "bottleneck_multipliers": [1 / ratio for ratio in design.bottleneck_ratios],
         "strides": list(design.stage_strides),
-        "se_ratio": design.se_ratio or None,
+        "se_ratio": design.trunk.se_ratio or None,
     }
     stem = _stem_lines(design, in_channels)
     lines = [
-        *(["from torch import nn"] if design.head_width or design.stem == "imagenet" else []),
+        *(["from torch import nn"] if design.trunk.head_width or design.trunk.stem == "imagenet" else []),
         "from torchvision.models.regnet import BlockParams, RegNet",
-        *(["from torchvision.ops import Conv2dNormActivation"] if stem or design.head_width else []),
+        *(["from torchvision.ops import Conv2dNormActivation"] if stem or design.trunk.head_width else []),
         "",
         *stem,
         "stages = BlockParams(",
         *(f"    {name}={_literal(value)}," for name, value in stages.items()),
         ")",
         "network = RegNet(",
-        f"    stages, num_classes={num_classes}, stem_width={design.stem_width},",
+        f"    stages, num_classes={num_classes}, stem_width={design.trunk.stem_width},",
         *(["    stem_type=stem,"] if stem else []),
         ")",
     ]
-    if design.head_width:
+    if design.trunk.head_width:
         lines += [
             "network.avgpool = nn.Sequential(",
             "    Conv2dNormActivation(",
-            f"        {design.stage_widths[-1]}, {design.head_width}, 1",
+            f"        {design.stage_widths[-1]}, {design.trunk.head_width}, 1",
             "    ),",
             "    nn.AdaptiveAvgPool2d(1),",
             ")",
-            f"network.fc = nn.Linear({design.head_width}, {num_classes})",
+            f"network.fc = nn.Linear({design.trunk.head_width}, {num_classes})",
         ]
     return "\n".join(lines)
 
 
 def _stem_lines(design: AnyNetDesign, in_channels: int) -> list[str]:
     """A stem of its own where torchvision's, 3x3 with stride 2 on three channels, is another one."""
-    if design.stem == "simple" and in_channels == 3:
+    if design.trunk.stem == "simple" and in_channels == 3:
         return []
     convolution = [
-        f"{in_channels}, width, {STEM_LAYERS[design.stem]},",
+        f"{in_channels}, width, {STEM_LAYERS[design.trunk.stem]},",
         "norm_layer=norm, activation_layer=activation,",
     ]
     head = ["def stem(_, width, norm, activation):"]
-    if design.stem != "imagenet":
+    if design.trunk.stem != "imagenet":
         return [
             *head,
             "    return Conv2dNormActivation(",
@@ -146,9 +150,9 @@ def timm_code(design: RegNetDesign, *, in_channels: int, num_classes: int) -> st
             f"        wa={design.w_a}, wm={design.w_m},",
             f"        group_size={design.group_width},",
             f"        bottle_ratio={1 / design.bottleneck_ratio:g},  # 1 / b",
-            f"        se_ratio={design.se_ratio:g},",
-            f"        stem_width={design.stem_width},",
-            f"        num_features={design.head_width},  # head_width",
+            f"        se_ratio={design.trunk.se_ratio:g},",
+            f"        stem_width={design.trunk.stem_width},",
+            f"        num_features={design.trunk.head_width},  # head_width",
             "    ),",
             f"    in_chans={in_channels}, num_classes={num_classes},",
             ")",
@@ -158,8 +162,8 @@ def timm_code(design: RegNetDesign, *, in_channels: int, num_classes: int) -> st
 
 def _timm_notes(design: RegNetDesign) -> list[str]:
     notes = ["Never run here: timm is not among the packages of this product."]
-    if design.stem != "simple":
-        notes.append(f"timm's stem is 3x3 with stride 2; the stem {design.stem} of this design is not.")
+    if design.trunk.stem != "simple":
+        notes.append(f"timm's stem is 3x3 with stride 2; the stem {design.trunk.stem} of this design is not.")
     if design.stage_stride != 2:
         notes.append(f"timm's stages have stride 2; these have {compact(design.stage_stride)}.")
     return notes

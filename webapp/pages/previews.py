@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from engine.designs import Design
+from engine.designs.windows import Window
 from engine.errors import EngineError, SamplingExhausted
 from engine.spaces import AnyNetSpace, RegNetSpace, space_from_json
-from engine.spaces.proofs import Answer
-from engine.spaces.sampling import Draw, Window, draw_designs
+from engine.spaces.answers import Answer
+from engine.spaces.sampling import Draw, draw_designs
 from engine.training.regimes import Regime as EngineRegime
 from webapp import plots
 from webapp.analysis import tables

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from engine.designs.windows import Window
 from engine.errors import EngineError
 from engine.spaces import space_from_json
-from engine.spaces.sampling import Window, draw_designs
+from engine.spaces.sampling import draw_designs
 from engine.training.regimes import Regime as EngineRegime
 from webapp import queries
 from webapp.models import Regime, Space

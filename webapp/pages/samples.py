@@ -66,12 +66,11 @@ def cost_lines(sample: Sample, trained: TrainedPopulation) -> list[CostLine]:
 
 def parameter_words(design: Design) -> list[tuple[str, str]]:
     """The parameters as drawn, name and value."""
-    shown: list[tuple[str, str]] = []
-    for item in fields(design):
-        value = getattr(design, item.name)
-        if value != () and item.name not in {"stem", "stem_width", "block", "stage_strides", "stage_stride"}:
-            shown.append((item.name, _value_words(value)))
-    return shown
+    values = {item.name: getattr(design, item.name) for item in fields(design)}
+    for name in ("trunk", "stage_strides", "stage_stride"):
+        values.pop(name, None)
+    values |= {"se_ratio": design.trunk.se_ratio, "head_width": design.trunk.head_width}
+    return [(name, _value_words(value)) for name, value in values.items() if value != ()]
 
 
 def _value_words(value: object) -> str:

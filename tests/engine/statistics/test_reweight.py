@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.designs import AnyNetDesign, RegNetDesign
+from engine.designs import AnyNetDesign, RegNetDesign, Trunk
 from engine.errors import InvalidPopulation
 from engine.spaces import AnyNetSpace, RegNetSpace, laws
 from engine.statistics import Source, mean_error, reweight
@@ -35,9 +35,6 @@ def drawn(law: AnyNetSpace, n: int, seed: int = 0) -> list[AnyNetDesign]:
     rows = zip(*(values[name] for name in ("depths", "widths", "bottleneck_ratios", "group_widths")), strict=True)
     return [
         AnyNetDesign(
-            stem="simple",
-            stem_width=32,
-            block="residual_bottleneck",
             stage_depths=depths,
             stage_widths=widths,
             stage_strides=(2, 2),
@@ -123,7 +120,7 @@ def test_the_weights_are_those_of_the_balance_heuristic() -> None:
         (WIDE, space(group_widths=(), groups=laws.choice([1])), "same parameters and stages"),
         (WIDE, space(depths=laws.uniform(low=1, high=17)), "none of the sources could have drawn"),
         (RISING, WIDE, "none of the sources could have drawn"),
-        (WIDE, space(stem_width=16), "none of the sources could have drawn"),
+        (WIDE, space(trunk=Trunk(stem_width=16)), "none of the sources could have drawn"),
     ],
 )
 def test_a_target_that_no_source_reaches_is_refused(law: AnyNetSpace, target: AnyNetSpace, sentence: str) -> None:
@@ -134,8 +131,7 @@ def test_a_target_that_no_source_reaches_is_refused(law: AnyNetSpace, target: An
 def test_a_regnet_says_nothing_about_an_anynet() -> None:
     regnet = RegNetSpace(depth=DEPTH, w_0=WIDTH, w_a=WIDTH, w_m=laws.choice([2.5]), stages=(1, 4))
     design = RegNetDesign(
-        depth=8, w_0=16, w_a=24, w_m=2.5, bottleneck_ratio=1, group_width=1, stem="simple", stem_width=32,
-        block="residual_bottleneck",
+        depth=8, w_0=16, w_a=24, w_m=2.5, bottleneck_ratio=1, group_width=1,
     )  # fmt: skip
     samples = Source(np.full(20, 40.0), [design] * 20, regnet)
     assert reweight([samples], regnet).mean == pytest.approx(40)

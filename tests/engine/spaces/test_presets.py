@@ -6,8 +6,9 @@ import math
 
 import pytest
 
+from engine.designs.windows import Window
 from engine.spaces import presets
-from engine.spaces.sampling import Window, draw_designs
+from engine.spaces.sampling import draw_designs
 
 SIZES = {
     "AnyNetX-A": (16 * 128 * 3 * 6) ** 4,
@@ -69,7 +70,7 @@ def test_every_family_of_four_stages_has_a_small_variant():
 @pytest.mark.parametrize("name", [name for name in presets.space_names() if name.endswith("-small")])
 def test_small_variants_have_three_narrow_shallow_stages(name):
     space = presets.space(name)
-    assert (space.stem, space.stem_width) == ("cifar", 16)
+    assert (space.trunk.stem, space.trunk.stem_width) == ("cifar", 16)
     draw = draw_designs(space, size=20, seed=1, resolution=14, in_channels=1, num_classes=10)
     for design in draw.designs:
         stages = design.as_generated() if space.kind == "regnet" else design

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.designs import AnyNetDesign, RegNetDesign
+from engine.designs import AnyNetDesign, RegNetDesign, Trunk
 from engine.designs.linear_fit import fit_error, fit_errors, fit_quantized_linear
+from engine.designs.windows import Window
 from engine.errors import InvalidDesign
 from engine.spaces import presets
-from engine.spaces.sampling import Window, draw_designs
+from engine.spaces.sampling import draw_designs
 
 FIRST = {"stage_depths": [2, 4, 5, 5], "stage_widths": [64, 128, 272, 704]}
 SECOND = {"stage_depths": [1, 1, 3, 5], "stage_widths": [32, 144, 256, 448]}
@@ -97,7 +98,7 @@ def test_stages_that_no_regnet_has_are_refused_and_not_a_number_among_many():
     stages = {"stage_depths": [2000, 1000], "stage_widths": [64, 128]}
     with pytest.raises(InvalidDesign, match="No RegNet of 3000 blocks was found with 2 stages"):
         fit_quantized_linear(**stages)
-    design = AnyNetDesign(stem="simple", stem_width=32, block="plain", stage_strides=[2, 2], **stages)
+    design = AnyNetDesign(trunk=Trunk(block="plain"), stage_strides=[2, 2], **stages)
     assert np.isnan(fit_errors([design])).all()
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from engine.designs import BLOCKS, BOTTLENECK_BLOCKS, AnyNetDesign, RegNetDesign, design_from_json
+from engine.designs import BLOCKS, BOTTLENECK_BLOCKS, AnyNetDesign, RegNetDesign, Trunk, design_from_json
 from engine.designs.complexity import complexity
 from engine.errors import InvalidDesign
 from engine.spaces import presets
@@ -17,26 +17,25 @@ from engine.spaces import presets
 
 def anynet(**changes):
     values = {
-        "stem": "simple",
-        "stem_width": 32,
-        "block": "residual_bottleneck",
         "stage_depths": [1, 2],
         "stage_widths": [32, 64],
         "stage_strides": [2, 2],
         "bottleneck_ratios": [1, 2],
         "group_widths": [8, 16],
+        **changes,
     }
-    return AnyNetDesign(**{**values, **changes})
+    return AnyNetDesign(trunk=Trunk.take_from(values), **values)
 
 
 def regnet(**changes):
-    return RegNetDesign(**{"depth": 13, "w_0": 24, "w_a": 36.44, "w_m": 2.49, "group_width": 8, **changes})
+    values = {"depth": 13, "w_0": 24, "w_a": 36.44, "w_m": 2.49, "group_width": 8, **changes}
+    return RegNetDesign(trunk=Trunk.take_from(values), **values)
 
 
 def test_sequences_become_tuples_and_whole_numbers_ints():
     design = anynet(stage_depths=np.array([1, 2]), stem_width=32.0)
     assert design.stage_depths == (1, 2)
-    assert type(design.stem_width) is int
+    assert type(design.trunk.stem_width) is int
     assert all(type(depth) is int for depth in design.stage_depths)
     assert design == anynet()
     assert hash(design) == hash(anynet())

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.designs import BLOCKS, BOTTLENECK_BLOCKS, STEMS, AnyNetDesign, RegNetDesign
+from engine.designs import BLOCKS, BOTTLENECK_BLOCKS, STEMS, AnyNetDesign, RegNetDesign, Trunk
 from engine.designs.complexity import DesignColumns, complexities, complexity
 from engine.errors import InvalidDesign
 from engine.spaces import presets
@@ -27,35 +27,41 @@ def one_by_one(design: AnyNetDesign, side: int, channels: int, classes: int) -> 
         total[2] += w_out * out * out
         return out
 
-    side = conv(7 if design.stem == "imagenet" else 3, channels, design.stem_width, side, 1 + (design.stem != "cifar"))
-    if design.stem == "imagenet":
+    side = conv(
+        7 if design.trunk.stem == "imagenet" else 3,
+        channels,
+        design.trunk.stem_width,
+        side,
+        1 + (design.trunk.stem != "cifar"),
+    )
+    if design.trunk.stem == "imagenet":
         side = (side - 1) // 2 + 1
-        total[2] += design.stem_width * side * side
-    width = design.stem_width
+        total[2] += design.trunk.stem_width * side * side
+    width = design.trunk.stem_width
     for stage, depth in enumerate(design.stage_depths):
         w, inner = design.stage_widths[stage], design.inner_widths[stage]
         for number in range(depth):
             stride = design.stage_strides[stage] if number == 0 else 1
             side_in = side
-            if design.block in BOTTLENECK_BLOCKS:
+            if design.trunk.block in BOTTLENECK_BLOCKS:
                 conv(1, width, inner, side_in)
                 side = conv(3, inner, inner, side_in, stride, inner // design.group_widths[stage])
-                if design.se_ratio:
-                    squeeze = round(width * design.se_ratio)
+                if design.trunk.se_ratio:
+                    squeeze = round(width * design.trunk.se_ratio)
                     conv(1, inner, squeeze, 1, norm=False)
                     conv(1, squeeze, inner, 1, norm=False)
                 conv(1, inner, w, side)
             else:
                 side = conv(3, width, w, side_in, stride)
-                if design.block in ("vanilla", "residual_basic"):
+                if design.trunk.block in ("vanilla", "residual_basic"):
                     conv(3, w, w, side)
-            projects = design.block in ("plain_residual", "residual_basic", "residual_bottleneck")
+            projects = design.trunk.block in ("plain_residual", "residual_basic", "residual_bottleneck")
             if projects and (stride != 1 or width != w):
                 conv(1, width, w, side_in, stride)
             width = w
-    if design.head_width:
-        conv(1, width, design.head_width, side)
-        width = design.head_width
+    if design.trunk.head_width:
+        conv(1, width, design.trunk.head_width, side)
+        width = design.trunk.head_width
     conv(1, width, classes, 1, norm=False)
     return tuple(total)
 
@@ -70,16 +76,18 @@ def anynets(draw):
     block = draw(st.sampled_from(BLOCKS))
     bottleneck = block in BOTTLENECK_BLOCKS
     return AnyNetDesign(
-        stem=draw(st.sampled_from(STEMS)),
-        stem_width=draw(st.integers(8, 40)),
-        block=block,
+        trunk=Trunk(
+            stem=draw(st.sampled_from(STEMS)),
+            stem_width=draw(st.integers(8, 40)),
+            block=block,
+            se_ratio=draw(st.sampled_from([0, 0.25, 0.5])) if bottleneck else 0,
+            head_width=draw(st.sampled_from([0, 64])),
+        ),
         stage_depths=listed(st.integers(1, 4)),
         stage_widths=listed(st.integers(8, 200)),
         stage_strides=listed(st.sampled_from([1, 2])),
         bottleneck_ratios=listed(st.sampled_from([0.25, 0.5, 1, 2, 4])) if bottleneck else (),
         group_widths=listed(st.integers(1, 64)) if bottleneck else (),
-        se_ratio=draw(st.sampled_from([0, 0.25, 0.5])) if bottleneck else 0,
-        head_width=draw(st.sampled_from([0, 64])),
     )
 
 
@@ -120,9 +128,7 @@ def test_no_designs_cost_nothing():
 
 def design_of(width: int, depth: int = 1) -> AnyNetDesign:
     return AnyNetDesign(
-        stem="cifar",
-        stem_width=8,
-        block="residual_basic",
+        trunk=Trunk(stem="cifar", stem_width=8, block="residual_basic"),
         stage_depths=[depth],
         stage_widths=[width],
         stage_strides=[1],
@@ -144,7 +150,6 @@ def test_columns_are_counted_as_their_designs():
     design = design_of(64, depth=2)
     row = {name: np.array([[value]]) for name, value in (("depths", 2), ("widths", 64), ("inner_widths", 64))}
     columns = DesignColumns(
-        stem="cifar", block="residual_basic", stem_width=8, se_ratio=0.0, head_width=0, stage_strides=[1],
-        group_widths=np.array([[1]]), **row,
+        trunk=design.trunk, stage_strides=[1], group_widths=np.array([[1]]), **row,
     )  # fmt: skip
     assert complexities(columns, resolution=32)[0] == complexity(design, resolution=32)

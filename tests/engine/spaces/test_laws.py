@@ -136,8 +136,8 @@ def test_the_arrays_of_a_law_cannot_be_changed():
 
 
 def test_a_law_describes_itself():
-    assert EXAMPLES["log_uniform"].describe() == "log uniform 8 to 1024 step 8"
-    assert EXAMPLES["choice"].describe() == "choice of 1, 2, 4"
+    assert EXAMPLES["log_uniform"].describe() == "log-uniform, 8 to 1,024, step 8"
+    assert EXAMPLES["choice"].describe() == "choice of 1, 2, 4, weights 1, 1, 2"
 
 
 @settings(max_examples=60, deadline=None)

@@ -15,7 +15,7 @@ from engine.designs.sweep_files import design_from_pycls, is_sweep_entry, read_s
 from engine.errors import EngineError, InvalidDesign, InvalidPopulation
 from tests.conformance import oracles
 
-EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "sweep.json"
+EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "sweep.json"
 
 ANYNET = {
     "MODEL": {"TYPE": "anynet"},
@@ -57,7 +57,7 @@ def test_an_anynet_is_read_stage_by_stage() -> None:
     design = design_from_pycls(ANYNET)
     assert isinstance(design, AnyNetDesign)
     assert design.bottleneck_ratios == (2.0, 4.0)
-    assert design.se_ratio == 0.25
+    assert design.trunk.se_ratio == 0.25
     assert read_sweep_entry(an_entry() | {"cfg": ANYNET}).parameters() == {
         "d_1": 1, "d_2": 2, "w_1": 32, "w_2": 64, "b_1": 2, "b_2": 4, "g_1": 8, "g_2": 16,
     }  # fmt: skip

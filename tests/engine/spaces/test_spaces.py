@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.designs import AnyNetDesign, RegNetDesign
+from engine.designs import AnyNetDesign, RegNetDesign, Trunk
 from engine.errors import InvalidDesign
 from engine.spaces import RULES, AnyNetSpace, RegNetSpace, presets, space_from_json
 from engine.spaces.laws import choice, log_uniform, uniform
@@ -46,9 +46,7 @@ def all_anynets(space):
              for name in ("depths", "widths", "bottleneck_ratios", space.group_parameter)]  # fmt: skip
     for depths, widths, ratios, groups in itertools.product(*pairs):
         yield AnyNetDesign(
-            stem=space.stem,
-            stem_width=space.stem_width,
-            block=space.block,
+            trunk=space.trunk,
             stage_depths=depths,
             stage_widths=widths,
             stage_strides=space.stage_strides,
@@ -194,7 +192,7 @@ def test_rules_stand_in_one_order_whatever_order_they_are_given_in():
 
 def test_every_parameter_that_varies_has_a_path():
     design = AnyNetDesign(
-        stem="simple", stem_width=32, block="residual_bottleneck", stage_depths=[1, 2], stage_widths=[8, 16],
+        stage_depths=[1, 2], stage_widths=[8, 16],
         stage_strides=[2, 2], bottleneck_ratios=[1, 2], group_widths=[1, 8],
     ).to_json()  # fmt: skip
     paths = anynet().parameter_paths()
@@ -216,17 +214,18 @@ def test_membership_names_the_first_parameter_that_fails():
     resnet = presets.design("ResNet-50")
     assert space.contains(resnet).reason == "stem is imagenet, not simple."
     same_stem = AnyNetSpace(
-        stem="imagenet", stem_width=64, depths=space.depths, widths=space.widths, group_widths=space.group_widths,
+        trunk=Trunk(stem="imagenet", stem_width=64), depths=space.depths, widths=space.widths,
+        group_widths=space.group_widths,
         bottleneck_ratios=space.bottleneck_ratios, stage_strides=(1, 2, 2, 2),
     )  # fmt: skip
-    assert same_stem.contains(resnet).reason == "w_4 = 2048 is not a value of log uniform 8 to 1024 step 8."
+    assert same_stem.contains(resnet).reason == "w_4 = 2048 is not a value of its law: log-uniform, 8 to 1,024, step 8."
     failing = [part.name for part in same_stem.contains(resnet).parts if not part.holds]
     assert failing == ["w_4", "g_1", "g_2", "g_3", "g_4"]
 
 
 def test_membership_names_the_rule_that_fails():
     design = AnyNetDesign(
-        stem="simple", stem_width=32, block="residual_bottleneck", stage_depths=[1] * 4, stage_widths=[16, 8, 8, 8],
+        stage_depths=[1] * 4, stage_widths=[16, 8, 8, 8],
         stage_strides=[2] * 4,
     )  # fmt: skip
     assert presets.space("AnyNetX-C").contains(design)
@@ -253,7 +252,7 @@ def test_a_design_given_stage_by_stage_is_in_no_regnet_space():
 
 def test_groups_given_the_other_way_round_are_compared_as_adjusted():
     space = presets.space("ResNeXt-A")
-    values = {"stem": "cifar", "stem_width": 16, "block": "residual_bottleneck", "stage_depths": [1, 2, 4],
+    values = {"trunk": Trunk(stem="cifar", stem_width=16), "stage_depths": [1, 2, 4],
               "stage_widths": [16, 32, 64], "stage_strides": [1, 2, 2], "bottleneck_ratios": [1, 2, 4]}  # fmt: skip
     assert space.contains(AnyNetDesign(**values, groups=[1, 2, 4]))
     assert space.contains(AnyNetDesign(**values, group_widths=[16, 8, 4]))
@@ -311,14 +310,13 @@ def test_refinements_of_presets_are_proven(child, parent):
 @pytest.mark.parametrize(
     ("child", "parent", "reason"),
     [
-        ("RegNetX", "AnyNetX-D", "d_1 can be up to 25, above uniform 1 to 16 step 1 in the parent."),
+        ("RegNetX", "AnyNetX-D", "d_1 can be up to 25, but in the parent it is uniform, 1 to 16, step 1."),
         ("RegNetX-in-AnyNetX-D", "AnyNetX-E", "No stage with fewer blocks than the one before: not implied."),
-        ("RegNetX", "RegNetX-w_m-2", "w_m can be 3, which is not a value of choice of 2 in the parent."),
+        ("RegNetX", "RegNetX-w_m-2", "w_m can be 3, but in the parent it is choice of 2."),
         ("RegNetX", "RegNetX-w_0-w_a", "w_0 and w_a are not always equal."),
         ("RegNetX", "RegNetX-constrained", "params_limit is 3, 5.5 in the parent, here none."),
         ("RegNetX-3-stages", "RegNetX", "3 stages, the parent allows 4."),
-        ("RegNetX", "RegNetX-in-AnyNetX-D", "group_width can be 128, which is not a value of power of two 8 to 32 in "
-                                            "the parent."),
+        ("RegNetX", "RegNetX-in-AnyNetX-D", "group_width can be 128, but in the parent it is powers of two, 8 to 32."),
         ("RegNetX", "AnyNetX-A-3-stages", "stages is 4, not 3."),
         ("AnyNetX-A", "RegNetX", "A space of stages given one by one can't be shown to lie in a RegNet space."),
         ("AnyNetR-A", "AnyNetX-A", "The space gives groups by their number, the parent the other way round."),
@@ -383,7 +381,7 @@ def test_generated_stages_keep_the_bounds_that_proofs_rely_on(name):
         w_0, w_a = values.pop("w")
         try:
             design = RegNetDesign(
-                w_0=w_0, w_a=w_a, stem=space.stem, stem_width=space.stem_width,
+                w_0=w_0, w_a=w_a, trunk=space.trunk,
                 **{key: value[0] for key, value in values.items()},
             )  # fmt: skip
         except InvalidDesign:

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.designs import AnyNetDesign
+from engine.designs import AnyNetDesign, Trunk
 from engine.errors import (
     BadCheckpoint,
     DataMissing,
@@ -32,9 +32,7 @@ from engine.training.networks import build_network
 from engine.training.regimes import Recipe, Regime
 
 DESIGN = AnyNetDesign(
-    stem="cifar",
-    stem_width=8,
-    block="residual_bottleneck",
+    trunk=Trunk(stem="cifar", stem_width=8),
     stage_depths=(1, 1),
     stage_widths=(8, 16),
     stage_strides=(1, 2),
@@ -293,7 +291,9 @@ def test_weights_that_overflow_only_in_testing_are_diverged_too() -> None:
 
 def test_a_network_too_large_for_memory_is_out_of_memory(data: ResidentData) -> None:
     # One convolution of more bytes than a process can address, so that no machine even tries.
-    design = dataclasses.replace(DESIGN, block="plain", stem_width=2**21, stage_widths=(2**21, 16), group_widths=())
+    design = dataclasses.replace(
+        DESIGN, trunk=Trunk(stem="cifar", block="plain", stem_width=2**21), stage_widths=(2**21, 16), group_widths=()
+    )
     with pytest.raises(OutOfMemory):
         train(data, design=design)
     assert train(data).resumed_from == 0
@@ -421,7 +421,7 @@ def test_resident_data_of_a_missing_data_set_is_data_missing(tmp_path: Path) -> 
 
 
 def test_a_regime_with_another_number_of_classes_than_its_images_is_refused(tmp_path: Path) -> None:
-    from tests.engine.test_datasets import write_image_folder
+    from tests.engine.training.test_datasets import write_image_folder
 
     write_image_folder(tmp_path / "pets")
     regime = Regime(data_set="image-folder:pets", resolution=8, num_classes=3)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.designs.windows import Window
 from engine.errors import InvalidRegime
-from engine.spaces.sampling import Window
 from engine.training.regimes import Recipe, Regime, regime_presets
 
 

@@ -9,7 +9,7 @@ import torch
 import torchvision
 from torch import nn
 
-from engine.designs import BLOCKS, BOTTLENECK_BLOCKS, STEMS, AnyNetDesign, RegNetDesign
+from engine.designs import BLOCKS, BOTTLENECK_BLOCKS, STEMS, AnyNetDesign, RegNetDesign, Trunk
 from engine.designs.complexity import Complexity, complexity
 from engine.errors import InvalidDesign
 from engine.training.networks import Block, build_network
@@ -19,12 +19,12 @@ def any_design(**changes: Any) -> AnyNetDesign:
     values: dict[str, Any] = {
         "stem": "cifar",
         "stem_width": 8,
-        "block": "residual_bottleneck",
         "stage_depths": (1, 2),
         "stage_widths": (16, 24),
         "stage_strides": (1, 2),
+        **changes,
     }
-    return AnyNetDesign(**(values | changes))
+    return AnyNetDesign(trunk=Trunk.take_from(values), **values)
 
 
 def counted_by_hooks(network: nn.Module, *, resolution: int, in_channels: int) -> Complexity:
@@ -95,7 +95,10 @@ def torchvision_x_400mf() -> AnyNetDesign:
     [
         ("regnet_x_400mf", torchvision_x_400mf()),
         ("regnet_x_800mf", RegNetDesign(depth=16, w_0=56, w_a=35.73, w_m=2.28, group_width=16)),
-        ("regnet_y_400mf", RegNetDesign(depth=16, w_0=48, w_a=27.89, w_m=2.09, group_width=8, se_ratio=0.25)),
+        (
+            "regnet_y_400mf",
+            RegNetDesign(depth=16, w_0=48, w_a=27.89, w_m=2.09, group_width=8, trunk=Trunk(se_ratio=0.25)),
+        ),
     ],
 )
 def test_torchvision_computes_the_same_with_the_same_weights(published: str, design: RegNetDesign) -> None:

@@ -14,13 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from engine.designs import AnyNetDesign
+from engine.designs import AnyNetDesign, Trunk
 from engine.designs.complexity import complexities, count_columns
+from engine.designs.windows import Window
 from engine.errors import SamplingExhausted
 from engine.spaces import RULES, AnyNetSpace, RegNetSpace, presets
 from engine.spaces.candidates import CODES, REASONS, draw_candidates
 from engine.spaces.laws import choice, log_uniform, uniform
-from engine.spaces.sampling import CHUNK, Draw, Window, draw_designs, wilson_interval
+from engine.spaces.sampling import CHUNK, Draw, draw_designs, wilson_interval
 
 PAPER = Window(flops=(360e6, 400e6))
 
@@ -33,8 +34,7 @@ def draw(name_or_space, **changes) -> Draw:
 def tiny(**changes):
     values = {
         "stages": 2,
-        "stem": "cifar",
-        "stem_width": 8,
+        "trunk": Trunk(stem="cifar", stem_width=8),
         "depths": choice([1, 2, 3], weights=[3, 2, 1]),
         "widths": log_uniform(low=8, high=24, step=8),
         "bottleneck_ratios": choice([1, 2]),
@@ -118,7 +118,7 @@ def enumerated(space):
     weights = {}
     for depths, widths, ratios, groups in itertools.product(*laws):
         design = AnyNetDesign(
-            stem=space.stem, stem_width=space.stem_width, block=space.block, stage_depths=depths, stage_widths=widths,
+            trunk=space.trunk, stage_depths=depths, stage_widths=widths,
             stage_strides=space.stage_strides, bottleneck_ratios=ratios, group_widths=groups,
         )  # fmt: skip
         ordered = "widths_non_decreasing" not in space.rules or np.all(np.diff(design.to_anynet().stage_widths) >= 0)
@@ -229,7 +229,9 @@ def test_tied_parameters_are_drawn_equal():
 
 
 def test_networks_without_a_channel_to_squeeze_are_rejected():
-    space = tiny(widths=uniform(low=1, high=8), se_ratio=0.25, group_widths=choice([1]))
+    space = tiny(
+        widths=uniform(low=1, high=8), trunk=Trunk(stem="cifar", stem_width=8, se_ratio=0.25), group_widths=choice([1])
+    )
     drawn = draw_designs(space, size=30, seed=0, resolution=8)
     assert drawn.rejected["group_compatibility"] > 0
     assert all(min(design.to_anynet().stage_widths) * 0.25 > 0.5 for design in drawn.designs)

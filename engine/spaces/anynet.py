@@ -1,0 +1,248 @@
+"""Spaces of designs given stage by stage (docs/method.md, section 4).
+
+Laws, rules, sizes and membership speak of parameters as drawn, before group compatibility.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import Any, ClassVar
+
+from engine.checks import JsonObject, set_fields, whole_number
+from engine.designs import AnyNetDesign, Design, RegNetDesign
+from engine.designs.parameters import MOST_STAGES, SCHEMA, own_keys
+from engine.designs.stages import WIDTH_QUANTUM
+from engine.designs.trunk import Trunk, check_trunk
+from engine.errors import InvalidSpace
+from engine.spaces import checks as space_checks
+from engine.spaces.answers import Answer, Part, equal_part, range_part, rule_part, support_part, trunk_parts, value_part
+from engine.spaces.base import ONE, BaseSpace, values_from_json
+from engine.spaces.checks import RULES
+from engine.spaces.laws import Law
+from engine.spaces.regnet import RegNetSpace
+from engine.spaces.sequences import LawSequence
+
+STAGE_LAWS = ("depths", "widths", "bottleneck_ratios", "group_widths", "groups")
+LETTERS = {"depths": "d", "widths": "w", "bottleneck_ratios": "b", "group_widths": "g", "groups": "groups"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnyNetSpace(BaseSpace):
+    """Networks given stage by stage, each parameter of each stage under a law of its own.
+
+    The law of the space is that of independent parameters, conditioned on the rules. So a rule that shares one value
+    gives it in proportion to the product of its probabilities under the stages' laws.
+
+    Parameters
+    ----------
+    stages : int
+        Number of stages, 1 to 8.
+    trunk : Trunk
+        Stem, block and head, the same for all designs.
+    depths, widths, bottleneck_ratios : Law or sequence of Law
+        One law for all stages, or one for each.
+    group_widths, groups : Law or sequence of Law
+        Laws of the width of the groups, or of their number; one of the two. Without either, groups of width 1.
+    stage_strides : sequence of int
+        Stride of each stage; empty for 2 everywhere.
+    rules : sequence of str
+        Names in `RULES`.
+
+    Raises
+    ------
+    InvalidSpace
+        Naming the parameter and the value.
+    """
+
+    kind: ClassVar[str] = "anynet"
+
+    stages: int = 4
+    trunk: Trunk = field(default_factory=Trunk)
+    depths: tuple[Law, ...]
+    widths: tuple[Law, ...]
+    bottleneck_ratios: tuple[Law, ...] = (ONE,)
+    group_widths: tuple[Law, ...] = ()
+    groups: tuple[Law, ...] = ()
+    stage_strides: tuple[int, ...] = ()
+    rules: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_trunk(self.trunk, InvalidSpace)
+        stages = whole_number(self.stages, parameter="stages", error=InvalidSpace, high=MOST_STAGES)
+        if self.groups and self.group_widths:
+            raise InvalidSpace("A space has group_widths or groups, not both.", parameter="groups", value=self.groups)
+        groups = space_checks.laws_of_stages("groups", self.groups, stages) if self.groups else ()
+        group_widths = self.group_widths or ONE
+        set_fields(
+            self,
+            stages=stages,
+            depths=space_checks.laws_of_stages("depths", self.depths, stages),
+            widths=space_checks.laws_of_stages("widths", self.widths, stages),
+            bottleneck_ratios=space_checks.laws_of_stages("bottleneck_ratios", self.bottleneck_ratios, stages),
+            group_widths=() if groups else space_checks.laws_of_stages("group_widths", group_widths, stages),
+            groups=groups,
+            stage_strides=space_checks.strides("stage_strides", self.stage_strides, stages),
+            rules=space_checks.rules(self.rules, by_number=bool(groups)),
+        )
+        space_checks.check_without_bottleneck(
+            self.trunk, {name: getattr(self, name) for name in ("bottleneck_ratios", self.group_parameter)}
+        )
+        for rule in self.rules:
+            if not self.sequences[RULES[rule][0]].is_possible:
+                raise InvalidSpace(f"No values of the laws meet the rule {rule}.", parameter="rules", value=rule)
+
+    @cached_property
+    def sequences(self) -> dict[str, LawSequence]:
+        """The joint law of each parameter over the stages, with the relation that the rules demand."""
+        relations = {RULES[rule][0]: RULES[rule][1] for rule in self.rules}
+        names = ("depths", "widths", "bottleneck_ratios", self.group_parameter)
+        return {name: LawSequence(getattr(self, name), relations.get(name, "free")) for name in names}
+
+    @property
+    def group_parameter(self) -> str:
+        """Which of "group_widths" and "groups" the space gives."""
+        return "groups" if self.groups else "group_widths"
+
+    def size(self) -> int:
+        """How many parameter vectors the space holds, exactly; several can give one network."""
+        return math.prod(sequence.count() for sequence in self.sequences.values())
+
+    def contains(self, design: Design) -> Answer:
+        """Whether the design, as drawn, lies in the space; falsy with a reason where it doesn't.
+
+        A RegNet design is asked by the stages it generates. Its ``parts`` say it parameter by parameter, rule by rule.
+        """
+        stages = design.as_generated() if isinstance(design, RegNetDesign) else design
+        parts = [*trunk_parts(stages.trunk, self.trunk)]
+        parts.append(equal_part("stages", len(stages.stage_depths), self.stages))
+        if not parts[-1].holds:
+            return Answer(tuple(parts))
+        parts.append(equal_part("stage_strides", stages.stage_strides, self.stage_strides))
+        for name, sequence in self.sequences.items():
+            values = _stage_values(stages, name)
+            for number, (law, value) in enumerate(zip(sequence.laws, values, strict=True), start=1):
+                parts.append(value_part(f"{LETTERS[name]}_{number}", law, value))
+        for rule in self.rules:
+            name, _, sentence = RULES[rule]
+            values = _stage_values(stages, name)
+            holds = self.sequences[name].related(values)
+            listed = ", ".join(f"{value:g}" for value in values)
+            parts.append(Part(rule, holds, f"{sentence.capitalize()}: {'' if holds else 'not '}so for {listed}."))
+        return Answer(tuple(parts))
+
+    def contains_space(self, child: BaseSpace) -> Answer:
+        """Whether every design of the child, of either kind, provably lies in this space."""
+        parts = [*trunk_parts(child.trunk, self.trunk)]
+        if isinstance(child, RegNetSpace):
+            low, high = child.stages
+            parts.append(equal_part("stages", low if low == high else child.stages, self.stages))
+            if parts[-1].holds:
+                parts += _regnet_parts(child, self)
+        elif isinstance(child, AnyNetSpace):
+            parts.append(equal_part("stages", child.stages, self.stages))
+            if parts[-1].holds:
+                parts += _anynet_parts(child, self)
+        return Answer(tuple(parts))
+
+    def log_probability(self, design: AnyNetDesign) -> float:
+        """Natural logarithm of the probability of the design's parameters as drawn; minus infinity outside."""
+        if not self.contains(design):
+            return -math.inf
+        return self.log_probability_of({name: _stage_values(design, name) for name in self.sequences})
+
+    def parameter_paths(self) -> dict[str, tuple[str | int, ...]]:
+        """Where each parameter that varies stands in the JSON of a design as drawn: plot column to path."""
+        columns = (("d", "stage_depths", "depths"), ("w", "stage_widths", "widths"),
+                   ("b", "bottleneck_ratios", "bottleneck_ratios"),
+                   ("groups" if self.groups else "g", self.group_parameter, self.group_parameter))  # fmt: skip
+        shared = {"bottleneck_ratios": "bottleneck_ratio", "group_widths": "group_width"}
+        paths: dict[str, tuple[str | int, ...]] = {}
+        for letter, key, name in columns:
+            sequence = self.sequences[name]
+            if sequence.relation == "equal":
+                if sequence.count() > 1:
+                    paths[shared[name]] = (key, 0)
+                continue
+            for stage, support in enumerate(sequence.supports()):
+                if len(support) > 1:
+                    paths[f"{letter}_{stage + 1}"] = (key, stage)
+        return paths
+
+    def to_json(self) -> JsonObject:
+        """The space as JSON-able values, with "kind" and "schema"; a law that all stages share is written once."""
+        values: JsonObject = {"kind": self.kind, "schema": SCHEMA}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, Trunk):
+                values |= value.to_json()
+            elif item.name in STAGE_LAWS:
+                if value:
+                    laws = [law.to_json() for law in value]
+                    values[item.name] = laws[0] if all(law == value[0] for law in value) else laws
+            else:
+                values[item.name] = list(value) if isinstance(value, tuple) else value
+        return values
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> AnyNetSpace:
+        """The space that `to_json` wrote; raises `InvalidSpace` for other schemas, unknown keys and bad values."""
+        values = values_from_json(data, kind=cls.kind, keys=own_keys(cls), required=("depths", "widths"))
+        for name in set(STAGE_LAWS) & set(values):
+            listed = values[name] if isinstance(values[name], list) else [values[name]]
+            values[name] = tuple(space_checks.law_from_json(name, law) for law in listed)
+        return cls(**values)
+
+
+def _stage_values(design: AnyNetDesign, name: str) -> Sequence[float]:
+    """The values of a design that belong to one of a space's ``sequences``."""
+    if name in ("depths", "widths"):
+        return design.stage_depths if name == "depths" else design.stage_widths
+    if name == "bottleneck_ratios" or getattr(design, name):
+        values: Sequence[float] = getattr(design, name)
+        return values
+    # Groups given the other way round: what group compatibility makes of them.
+    adjusted = design.to_anynet()
+    if name == "group_widths":
+        return adjusted.group_widths
+    return [inner // width for inner, width in zip(adjusted.inner_widths, adjusted.group_widths, strict=True)]
+
+
+def _anynet_parts(child: AnyNetSpace, parent: AnyNetSpace) -> Iterator[Part]:
+    yield equal_part("stage_strides", child.stage_strides, parent.stage_strides)
+    for name, outer in parent.sequences.items():
+        inner = child.sequences.get(name)
+        if inner is None:
+            other = "groups by their number" if child.groups else "groups by their width"
+            yield Part(name, False, f"The space gives {other}, the parent the other way round.")
+            continue
+        for number, (support, law) in enumerate(zip(inner.supports(), outer.laws, strict=True), start=1):
+            yield support_part(f"{LETTERS[name]}_{number}", support, law)
+    for rule in parent.rules:
+        name, relation, sentence = RULES[rule]
+        inner = child.sequences.get(name)
+        yield rule_part(rule, inner is not None and inner.implies(relation), sentence)
+
+
+def _regnet_parts(child: RegNetSpace, parent: AnyNetSpace) -> Iterator[Part]:
+    stages = parent.stages
+    yield equal_part("stage_strides", (child.stage_stride,) * stages, parent.stage_strides)
+    deepest = int(child.depth.values[-1]) - (stages - 1)
+    most_blocks = min(deepest, child.stage_depth_limit or deepest)
+    for number, law in enumerate(parent.depths, start=1):
+        yield range_part(f"d_{number}", 1, most_blocks, 1, law)
+    narrowest = int(child.sequences["w"].supports()[0][0])
+    for number, law in enumerate(parent.widths, start=1):
+        high = child.widest_stage(number, stages)
+        yield range_part(f"w_{number}", narrowest + WIDTH_QUANTUM * (number - 1), high, WIDTH_QUANTUM, law)
+    for number, law in enumerate(parent.bottleneck_ratios, start=1):
+        yield support_part(f"b_{number}", child.bottleneck_ratio.values, law)
+    if parent.groups:
+        yield Part("groups", False, "The space gives groups by their width, the parent by their number.")
+    for number, law in enumerate(parent.group_widths, start=1):
+        yield support_part(f"g_{number}", child.group_width.values, law)
+    for rule in parent.rules:
+        holds = rule != "depths_non_decreasing" or stages == 1
+        yield rule_part(rule, holds, RULES[rule][2])
