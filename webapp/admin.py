@@ -69,7 +69,7 @@ TABLES: dict[type[Any], dict[str, Any]] = {
         "list_select_related": ("user", "team"),
     },
     Invitation: {
-        "list_display": ("team", "role", "label", "created_by", "expires_at", "revoked_at", "accepted_by"),
+        "list_display": ("team", "role", "label", "by_mail", "created_by", "expires_at", "revoked_at", "accepted_by"),
         "list_select_related": ("team", "created_by", "accepted_by"),
         "raw_id_fields": ("team", "created_by", "accepted_by"),
         "exclude": ("token_digest",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from webapp.models import Event, ResultPage, ResultPopulation
+from webapp.models import Event, Invitation, ResultPage, ResultPopulation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -128,3 +129,25 @@ def test_every_verb_that_the_log_ever_had_is_of_its_kind(old: Old) -> None:
     migrated("0008_tag_and_archive")
     migrated()
     assert Event.objects.filter(kind="workers").count() == 2
+
+
+def test_invitations_that_the_log_tells_were_mailed_count_towards_the_limit(old: Old) -> None:
+    now, audio = timezone.now(), old.make("Team", name="Audio")
+
+    def invited(label: str, seconds: float, verb: str, team: Any = None) -> None:
+        team, at = team or old.team, now + timedelta(seconds=seconds)
+        old.make("Invitation", team=team, label=label, token_digest=label, created_by=old.user, created_at=at,
+                 expires_at=now)  # fmt: skip
+        if verb:
+            old.make("Event", team=team, actor=old.user, verb=verb, subject=label, at=at + timedelta(milliseconds=3))
+
+    invited("long ago", -1000, "")
+    invited("by link", 0, "invited")
+    invited("by mail", 1, "invited by mail")
+    invited("of another team at the same time", 1.001, "invited", audio)
+    invited("by mail at once after it", 1.01, "invited by mail")
+    invited("by link at once after it", 1.02, "invited")
+    old.make("Event", team=old.team, verb="invited by mail", subject="it is gone", at=now - timedelta(minutes=5))
+    migrated()
+    mailed = Invitation.objects.filter(by_mail=True).order_by("created_at").values_list("label", flat=True)
+    assert list(mailed) == ["by mail", "by mail at once after it"]

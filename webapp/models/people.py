@@ -94,6 +94,9 @@ class Invitation(models.Model):
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="invitations")
     role = models.CharField(max_length=8, choices=Role.choices, default=Role.MEMBER)
     label = models.CharField(max_length=120, blank=True, help_text="whom it was made for, in the owner's words")
+    by_mail = models.BooleanField(
+        default=False, db_default=False, help_text="made to be mailed, which counts towards a limit"
+    )
     token_digest = models.CharField(max_length=64, unique=True)
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)

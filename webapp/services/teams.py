@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from webapp.models import ApiToken, Event, EventKind, Invitation, Membership, Notification, Role, Team, User
+from webapp.models import ApiToken, EventKind, Invitation, Membership, Notification, Role, Team, User
 from webapp.services.accounts import create_account
 from webapp.services.errors import Refused
 from webapp.services.events import record_event
@@ -17,7 +17,6 @@ from webapp.services.tokens import new_token, token_digest
 INVITATION_DAYS = 7
 MOST_OPEN_INVITATIONS = 100
 MOST_MAILED_A_DAY = 50  # so that a team can't be used to send mail to the world
-MAILED = "invited by mail"  # verb of the log, which is what the limit counts
 LAST_OWNER = "A team needs an owner, and {} is the only one. Make somebody else an owner first."
 
 
@@ -48,20 +47,21 @@ def create_invitation(*, team: Team, role: Role, label: str, actor: User, email:
         team=team,
         role=role,
         label=label or email[:120],
+        by_mail=bool(email),
         token_digest=token_digest(token),
         created_by=actor,
         expires_at=timezone.now() + timedelta(days=INVITATION_DAYS),
     )
     whom = " ".join(filter(None, [label, email and f"<{email}>"])) or "somebody"
-    record_event(
-        team=team, actor=actor, kind=EventKind.PEOPLE, verb=MAILED if email else "invited", subject=f"{whom} as {role}"
-    )
+    verb = "invited by mail" if email else "invited"
+    record_event(team=team, actor=actor, kind=EventKind.PEOPLE, verb=verb, subject=f"{whom} as {role}")
     return invitation, token
 
 
 def _check_mailed_today(team: Team, actor: User) -> None:
     """Of the person too, who may start any number of teams."""
-    mailed = Event.objects.filter(Q(team=team) | Q(actor=actor), verb=MAILED, at__gt=timezone.now() - timedelta(days=1))
+    since = timezone.now() - timedelta(days=1)
+    mailed = Invitation.objects.filter(Q(team=team) | Q(created_by=actor), by_mail=True, created_at__gt=since)
     if mailed.count() >= MOST_MAILED_A_DAY:
         said = (
             f"A team, and a person, can mail {MOST_MAILED_A_DAY} invitations a day; make a link without a mail instead."
