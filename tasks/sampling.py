@@ -18,6 +18,7 @@ from tasks.celery import app
 from tasks.processes import DATABASE_AWAY, HOUSEKEEPING, end_with_supervisor, has_role, poll, start_thread
 from tasks.publish import publish_permits
 from webapp import services
+from webapp.models import DrawCause
 from webapp.services import DrawClaim
 
 logger = logging.getLogger(__name__)
@@ -73,14 +74,15 @@ def _draw(claim: DrawClaim) -> None:
                 num_classes=claim.regime.num_classes,
             )
     except SamplingExhausted as error:
-        services.fail_draw(claim=claim, message=str(error), exhausted=True)
+        services.fail_draw(claim=claim, cause=DrawCause.EXHAUSTED, message=str(error))
         return
     except EngineError as error:
-        services.fail_draw(claim=claim, message=str(error), exhausted=False)
+        services.fail_draw(claim=claim, cause=DrawCause.INVALID, message=str(error))
         return
     except Exception as error:
         logger.exception("The draw of batch %s failed by an error of the code.", claim.batch_id)
-        services.fail_draw(claim=claim, message=f"{type(error).__name__}: {error}", exhausted=False)
+        message = f"{type(error).__name__}: {error}"
+        services.fail_draw(claim=claim, cause=DrawCause.CODE_ERROR, message=message)
         return
     publish_permits(services.store_samples(claim=claim, draw=draw))
 

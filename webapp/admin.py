@@ -95,8 +95,8 @@ TABLES: dict[type[Any], dict[str, Any]] = {
         "raw_id_fields": ("created_by", "team"),
     },
     SampleBatch: {
-        "list_display": ("id", "space", "regime", "size", "seed", "state", "paused", "priority", "created_at"),
-        "list_filter": ("state", "paused"),
+        "list_display": ("id", "space", "regime", "size", "seed", "state", "cause", "paused", "priority", "created_at"),
+        "list_filter": ("state", "cause", "paused"),
         "list_select_related": ("space", "regime"),
         "raw_id_fields": ("space", "regime", "created_by"),
     },

@@ -17,7 +17,7 @@ from django.db import connection
 from netspace_client import Client, ClientError, Progress
 from tests.webapp import rows
 from webapp import services
-from webapp.models import FailureKind, SampleBatch
+from webapp.models import DrawCause, FailureKind, SampleBatch
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -164,7 +164,7 @@ def test_a_batch_without_designs_ends_the_waiting_with_the_reason(live_server: A
     batch = client.queue_batch(space, regime, size=3)
     claim = services.claim_draw()
     assert claim is not None
-    services.fail_draw(claim=claim, message="The window is too narrow.", exhausted=True)
+    services.fail_draw(claim=claim, cause=DrawCause.EXHAUSTED, message="The window is too narrow.")
     started = time.monotonic()
     with pytest.raises(ClientError, match=r"has no designs: The window is too narrow\."):
         client.wait(batch)

@@ -7,7 +7,7 @@ import pytest
 from engine.spaces.sampling import draw_designs
 from tests.webapp import rows
 from webapp import services
-from webapp.models import BatchState, Run, Sample, SampleBatch
+from webapp.models import BatchState, DrawCause, Run, Sample, SampleBatch
 
 pytestmark = pytest.mark.django_db
 
@@ -49,7 +49,7 @@ def test_a_lost_draw_is_drawn_again_and_the_late_one_stores_nothing() -> None:
         cursor.execute("UPDATE webapp_samplebatch SET lease_until = now() - interval '1 second'")
     assert services.reap_lost_draws() == 1
     assert rows.draw_requested() == 2
-    assert not services.fail_draw(claim=late, message="late", exhausted=False)
+    assert not services.fail_draw(claim=late, cause=DrawCause.CODE_ERROR, message="late")
     assert SampleBatch.objects.get().state == BatchState.READY
 
 

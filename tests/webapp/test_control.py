@@ -10,7 +10,7 @@ from django.db import connection
 from engine.spaces.sampling import Draw, draw_designs
 from tests.webapp import rows
 from webapp import services
-from webapp.models import BatchState, FailureKind, Run, RunState, Sample, SampleBatch, User, Worker
+from webapp.models import BatchState, DrawCause, FailureKind, Run, RunState, Sample, SampleBatch, User, Worker
 from webapp.services import Lease
 
 pytestmark = pytest.mark.django_db
@@ -145,9 +145,10 @@ def test_an_extension_that_finds_no_designs_leaves_the_batch_as_it_was() -> None
     services.extend_batch(batch=batch, size=4, actor=batch.created_by)
     claim = services.claim_draw()
     assert claim is not None
-    assert services.fail_draw(claim=claim, message="Too few designs.", exhausted=True)
+    assert services.fail_draw(claim=claim, cause=DrawCause.EXHAUSTED, message="Too few designs.")
     batch.refresh_from_db()
     assert (batch.state, batch.size, batch.message) == (BatchState.READY, 2, "Not extended: Too few designs.")
+    assert batch.cause == ""
     assert rows.claim() is not None
 
 
@@ -186,7 +187,7 @@ def test_extensions_do_not_use_up_the_retries_of_a_draw_and_three_losses_do() ->
         services.reap_lost_draws()
         batch.refresh_from_db()
         assert batch.state == (BatchState.REQUESTED if lost < 3 else BatchState.READY)
-    assert (batch.size, batch.lost_workers) == (4, 3)
+    assert (batch.size, batch.lost_workers, batch.cause) == (4, 3, "")
     assert "3 times" in batch.message
 
 
@@ -198,7 +199,7 @@ def test_an_undrawn_batch_whose_draw_is_lost_three_times_fails() -> None:  # inv
         end_draw_leases()
         services.reap_lost_draws()
     batch.refresh_from_db()
-    assert batch.state == BatchState.FAILED
+    assert (batch.state, batch.cause) == (BatchState.FAILED, DrawCause.LOST_WORKER)
     assert services.claim_draw() is None
 
 

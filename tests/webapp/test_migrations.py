@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from webapp.models import Event, Invitation, ResultPage, ResultPopulation
+from webapp.models import Event, Invitation, ResultPage, ResultPopulation, SampleBatch
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -151,3 +151,28 @@ def test_invitations_that_the_log_tells_were_mailed_count_towards_the_limit(old:
     migrated()
     mailed = Invitation.objects.filter(by_mail=True).order_by("created_at").values_list("label", flat=True)
     assert list(mailed) == ["by mail", "by mail at once after it"]
+
+
+def test_draws_that_ended_without_designs_have_the_cause_that_their_message_tells(old: Old) -> None:
+    space, regime = old.space(), old.regime()
+    ended = [
+        ("exhausted", "Only 2 of 3 designs were found: the window rejected most.", "exhausted"),
+        ("failed", "Cancelled before its designs were drawn.", "cancelled"),
+        ("failed", "The process that drew its designs died or fell silent 3 times.", "lost_worker"),
+        ("failed", "MemoryError: ", "code_error"),
+        ("failed", "KeyError: 'w_a'", "code_error"),
+        ("failed", "The window must not fall from 2 to 1.", "invalid"),
+        ("failed", "", "invalid"),
+        ("ready", "Not extended: Only 2 of 3 designs were found.", ""),
+        ("ready", "", ""),
+        ("requested", "", ""),
+    ]
+    for state, message, _ in ended:
+        old.make("SampleBatch", space=space, regime=regime, size=3, seed=0, state=state, message=message,
+                 created_by=old.user)  # fmt: skip
+    migrated()
+    columns = ("state", "message", "cause")
+    assert list(SampleBatch.objects.order_by("pk").values_list(*columns)) == ended
+    migrated("0008_tag_and_archive")
+    migrated()
+    assert list(SampleBatch.objects.order_by("pk").values_list(*columns)) == ended

@@ -15,6 +15,7 @@ from webapp import services
 from webapp.models import (
     BatchState,
     Concern,
+    DrawCause,
     FailureKind,
     Membership,
     Notification,
@@ -254,8 +255,8 @@ def an_undrawn_batch() -> tuple[SampleBatch, services.DrawClaim]:
 
 def test_a_draw_without_designs_is_told_with_its_reason_and_is_no_end_besides() -> None:
     batch, claim = an_undrawn_batch()
-    assert services.fail_draw(claim=claim, message="No design lies in the window.", exhausted=True)
-    assert not services.fail_draw(claim=claim, message="again", exhausted=True)
+    assert services.fail_draw(claim=claim, cause=DrawCause.EXHAUSTED, message="No design lies in the window.")
+    assert not services.fail_draw(claim=claim, cause=DrawCause.EXHAUSTED, message="again")
     assert services.tell_of_batches() == 0
     assert (told(batch.created_by), said(batch.created_by)) == ([NOT_DRAWN], "No design lies in the window.")
 
@@ -281,7 +282,7 @@ def test_an_extension_that_fails_is_told_and_the_end_of_the_rest_only_where_it_i
     before = told(batch.created_by)
     claim = services.claim_draw()
     assert claim is not None
-    services.fail_draw(claim=claim, message="The space is too small.", exhausted=True)
+    services.fail_draw(claim=claim, cause=DrawCause.EXHAUSTED, message="The space is too small.")
     assert told(batch.created_by) == [*before, NOT_DRAWN]
     assert said(batch.created_by).startswith("Not extended: ")
     assert services.tell_of_batches() == 0
@@ -305,7 +306,7 @@ def test_an_own_batch_that_one_cancels_is_no_news_except_to_others() -> None:
     batch, claim = an_undrawn_batch()
     mate = a_mate(batch.space.team, "mate", Concern.TEAM)
     services.cancel_batch(batch=batch, actor=batch.created_by)
-    assert not services.fail_draw(claim=claim, message="late", exhausted=False)
+    assert not services.fail_draw(claim=claim, cause=DrawCause.CODE_ERROR, message="late")
     assert services.tell_of_batches() == 0
     assert (told(batch.created_by), told(mate)) == ([], [CANCELLED])
     assert said(mate) == "Owner cancelled its draw."
@@ -341,7 +342,7 @@ def test_what_ended_before_there_were_notifications_is_never_told() -> None:
     pages.finish(ended, [30.0])
     going = rows.a_batch(ended.space, ended.regime, ended.created_by, size=1, seed=1)
     failed = rows.a_batch(ended.space, ended.regime, ended.created_by, size=1, seed=2, drawn=False)
-    SampleBatch.objects.filter(pk=failed.pk).update(state=BatchState.FAILED)
+    SampleBatch.objects.filter(pk=failed.pk).update(state=BatchState.FAILED, cause=DrawCause.INVALID)
     asked = rows.a_batch(ended.space, ended.regime, ended.created_by, size=1, seed=3, drawn=False)
     SampleBatch.objects.update(end_told=False)
     migration.say_that_ended_batches_were_told(apps, None)

@@ -172,7 +172,7 @@ def test_every_word_of_a_batch_is_a_condition_that_finds_it_and_no_other() -> No
     check("waiting")
     services.claim_draw()
     check("running")
-    SampleBatch.objects.filter(pk=batch.pk).update(state=BatchState.EXHAUSTED, lease_until=None)
+    SampleBatch.objects.filter(pk=batch.pk).update(state="exhausted", cause="exhausted", lease_until=None)
     check("failed")
 
 

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.test import Client
 
 from engine.training.regimes import Regime as EngineRegime
 from engine.training.regimes import regime_presets
 from tests.webapp import pages, rows
-from webapp import services
-from webapp.models import BatchState, FailureKind, Regime, Run, RunState, SampleBatch, Space, Worker
+from webapp import queries, services
+from webapp.models import BatchState, DrawCause, FailureKind, Regime, Run, RunState, SampleBatch, Space, Worker
 
 pytestmark = pytest.mark.django_db
 
@@ -217,9 +218,36 @@ def test_a_draw_without_designs_shows_its_message(client: Client, batch: SampleB
     empty = rows.a_batch(batch.space, batch.regime, batch.created_by, size=3, seed=9, drawn=False)
     claim = services.claim_draw()
     assert claim is not None
-    services.fail_draw(claim=claim, message="Only 2 of 3 designs were found.", exhausted=True)
+    services.fail_draw(claim=claim, cause=DrawCause.EXHAUSTED, message="Only 2 of 3 designs were found.")
     assert "Only 2 of 3 designs were found." in client.get(f"/batches/{empty.pk}/").content.decode()
     assert "not drawn" in client.get("/").content.decode()
+
+
+def test_home_names_draws_that_ended_by_themselves_and_none_that_a_person_cancelled(batch: SampleBatch) -> None:
+    team, user = batch.space.team, batch.created_by
+    failed, cancelled = (
+        rows.a_batch(batch.space, batch.regime, user, size=3, seed=seed, drawn=False) for seed in (8, 9)
+    )
+    services.cancel_batch(batch=cancelled, actor=user)
+    claim = services.claim_draw()
+    assert claim is not None
+    services.fail_draw(claim=claim, cause=DrawCause.CODE_ERROR, message="Cancelled: the error's own word")
+    assert list(queries.undrawable_batches(team)) == [failed]
+    failed.refresh_from_db()
+    cancelled.refresh_from_db()
+    assert (failed.state, failed.cause) == (BatchState.FAILED, DrawCause.CODE_ERROR)
+    assert (cancelled.state, cancelled.cause) == (BatchState.FAILED, DrawCause.CANCELLED)
+
+
+@pytest.mark.parametrize(
+    ("state", "cause"), [("failed", ""), ("failed", "exhausted"), ("exhausted", ""), ("exhausted", "cancelled"),
+                         ("ready", "cancelled"), ("requested", "invalid"), ("failed", "made-up")],
+)  # fmt: skip
+def test_a_draw_has_a_cause_where_and_only_where_it_ended_without_designs(
+    batch: SampleBatch, state: str, cause: str
+) -> None:
+    with pytest.raises(IntegrityError, match="batch_cause_only_without_designs"), transaction.atomic():
+        SampleBatch.objects.filter(pk=batch.pk).update(state=state, cause=cause)
 
 
 def test_the_queue_shows_the_waiting_and_the_ended(client: Client, batch: SampleBatch) -> None:

@@ -5,7 +5,7 @@ Every write goes through webapp.services, every read that spans rows through web
 
 from __future__ import annotations
 
-from webapp.models.batches import BatchState, Sample, SampleBatch
+from webapp.models.batches import BatchState, DrawCause, Sample, SampleBatch
 from webapp.models.events import Event, EventKind
 from webapp.models.filing import Filed
 from webapp.models.imports import ColumnKind, ImportedColumn, ImportedPopulation
@@ -20,6 +20,7 @@ __all__ = [
     "BatchState",
     "ColumnKind",
     "Concern",
+    "DrawCause",
     "Epoch",
     "Event",
     "EventKind",

@@ -19,6 +19,19 @@ class BatchState(models.TextChoices):
     FAILED = "failed", "failed"
 
 
+class DrawCause(models.TextChoices):
+    """Why a draw ended without designs."""
+
+    EXHAUSTED = "exhausted", "too few designs in the window"
+    CANCELLED = "cancelled", "cancelled"
+    LOST_WORKER = "lost_worker", "lost worker"
+    INVALID = "invalid", "invalid space or regime"
+    CODE_ERROR = "code_error", "code error"
+
+
+CAUSES_OF_FAILED = [cause for cause in DrawCause.values if cause != "exhausted"]
+
+
 class SampleBatch(Filed):
     """n designs drawn from one space under one regime with one seed. A draw is leased like a run."""
 
@@ -38,7 +51,11 @@ class SampleBatch(Filed):
         default=0, db_default=0, help_text="how often the process that drew it was lost"
     )
     report = models.JSONField(default=dict, blank=True, help_text="statistics of the draw (engine.spaces.sampling)")
-    message = models.TextField(blank=True, help_text="why the draw ended without designs")
+    cause = models.CharField(
+        max_length=11, choices=DrawCause.choices, blank=True, default="", db_default="",
+        help_text="why the draw ended without designs",
+    )  # fmt: skip
+    message = models.TextField(blank=True, help_text="the same in words, or why it could not be extended")
     end_told = models.BooleanField(
         default=False, db_default=False, help_text="people were told that it ended; false again when more is to come"
     )
@@ -53,6 +70,12 @@ class SampleBatch(Filed):
         constraints = [
             *Filed.Meta.constraints,
             models.CheckConstraint(condition=Q(state__in=BatchState.values), name="batch_state_known"),
+            models.CheckConstraint(
+                condition=Q(state="exhausted", cause="exhausted")
+                | Q(state="failed", cause__in=CAUSES_OF_FAILED)
+                | Q(state__in=["requested", "drawing", "ready"], cause=""),
+                name="batch_cause_only_without_designs",
+            ),
             models.CheckConstraint(condition=Q(size__gte=1), name="batch_size_positive"),
             models.CheckConstraint(
                 condition=Q(state="drawing", lease_until__isnull=False) | ~Q(state="drawing") & Q(lease_until=None),

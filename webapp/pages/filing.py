@@ -18,17 +18,18 @@ OBSTACLES_SHOWN = 20
 
 @dataclass(frozen=True)
 class Place:
-    """Where a kind of row is found: the names of the addresses of its page and its list, and the word for it."""
+    """Where a kind of row is found: the names of the addresses of its page and its list, and the words for it."""
 
     page: str
     list: str
     word: str
+    plural: str = ""  # where it is more than the word with an s
 
 
 PLACES: dict[type[Filed], Place] = {
     Space: Place("space", "spaces", "space"),
     Regime: Place("regime", "regimes", "regime"),
-    SampleBatch: Place("batch", "batches", "batch"),
+    SampleBatch: Place("batch", "batches", "batch", "batches"),
     ResultPage: Place("result", "results", "result page"),
     ImportedPopulation: Place("imported", "imports", "imported population"),
 }
@@ -102,9 +103,8 @@ def _obstacle_shown(obstacle: Obstacle) -> ObstacleShown:
     rows: list[Any] = list(obstacle.rows[:OBSTACLES_SHOWN])
     count = obstacle.rows.count() if len(rows) == OBSTACLES_SHOWN else len(rows)
     place = PLACES[type(rows[0])] if rows else PLACES[ResultPage]
-    plural = "batches" if place.word == "batch" else ""
     return ObstacleShown(
-        f"{counted(count, place.word, plural)} {obstacle.word}",
+        f"{counted(count, place.word, place.plural)} {obstacle.word}",
         [(address_of(row), name_of(row)) for row in rows],
         count - len(rows),
     )

@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Lower, Now
 
-from webapp.models import BatchState, FailureKind, Run, RunState, Sample, SampleBatch, Space, Team
+from webapp.models import BatchState, DrawCause, FailureKind, Run, RunState, Sample, SampleBatch, Space, Team
 
 NEWS = timedelta(days=7)  # what is older needs nobody any more
 
@@ -198,7 +198,7 @@ def ended_batches(team: Team) -> QuerySet[SampleBatch]:
 def undrawable_batches(team: Team) -> QuerySet[SampleBatch]:
     """Batches of the last week whose draw ended without designs, by itself, the newest first."""
     ended = team_batches(team).filter(BATCH_WORDS["failed"], archived_at=None)
-    return ended.filter(created_at__gt=Now() - NEWS).exclude(message__startswith="Cancelled").order_by("-id")
+    return ended.filter(created_at__gt=Now() - NEWS).exclude(cause=DrawCause.CANCELLED).order_by("-id")
 
 
 def batch_errors(batch_ids: Sequence[int]) -> dict[int, npt.NDArray[np.float64]]:

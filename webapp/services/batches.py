@@ -20,6 +20,7 @@ from engine.spaces.sampling import Draw
 from engine.training.regimes import Regime as EngineRegime
 from webapp.models import (
     BatchState,
+    DrawCause,
     EventKind,
     FailureKind,
     Regime,
@@ -203,19 +204,16 @@ def _sample(claim: DrawClaim, position: int, draw: Draw) -> Sample:
 
 
 @transaction.atomic
-def fail_draw(*, claim: DrawClaim, message: str, exhausted: bool) -> bool:
-    """End a draw without designs: the space holds too few in the window (``exhausted``), or the draw broke.
-
-    A batch that was being extended stays as it was.
-    """
+def fail_draw(*, claim: DrawClaim, cause: DrawCause, message: str) -> bool:
+    """End a draw without designs. A batch that was being extended stays as it was."""
     held = SampleBatch.objects.filter(_held(claim))
     kept = Sample.objects.filter(batch_id=claim.batch_id).count()
     if kept:
         message = f"Not extended: {message}"[:2000]
         changed = held.update(state=BatchState.READY, size=kept, lease_until=None, lost_workers=0, message=message)
     else:
-        state = BatchState.EXHAUSTED if exhausted else BatchState.FAILED
-        changed = held.update(state=state, lease_until=None, message=message[:2000])
+        state = BatchState.EXHAUSTED if cause is DrawCause.EXHAUSTED else BatchState.FAILED
+        changed = held.update(state=state, lease_until=None, cause=cause, message=message[:2000])
     if changed:
         tell_not_drawn(batch_id=claim.batch_id, why=message[:2000])
     return bool(changed)
@@ -268,7 +266,7 @@ def cancel_batch(*, batch: SampleBatch, actor: User) -> int:
         stopped = undrawn.update(state=BatchState.READY, size=kept, lease_until=None, message="")
     else:
         message = "Cancelled before its designs were drawn."
-        stopped = undrawn.update(state=BatchState.FAILED, lease_until=None, message=message)
+        stopped = undrawn.update(state=BatchState.FAILED, lease_until=None, cause=DrawCause.CANCELLED, message=message)
     if cancelled or stopped:
         tell_cancelled(batch=batch, actor=actor, runs=cancelled)
     _record(batch, actor, f"cancelled {cancelled} runs of")

@@ -146,6 +146,7 @@ UPDATE webapp_samplebatch AS batch SET
     size = CASE WHEN lost_workers + 1 < %(limit)s OR lost.samples = 0 THEN size ELSE lost.samples END,
     state = CASE WHEN lost_workers + 1 < %(limit)s THEN 'requested'
                  WHEN lost.samples = 0 THEN 'failed' ELSE 'ready' END,
+    cause = CASE WHEN lost_workers + 1 < %(limit)s OR lost.samples > 0 THEN '' ELSE 'lost_worker' END,
     message = CASE WHEN lost_workers + 1 < %(limit)s THEN message
                    ELSE 'The process that drew its designs died or fell silent ' || (lost_workers + 1) || ' times.' END
 FROM lost WHERE batch.id = lost.id
