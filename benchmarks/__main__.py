@@ -10,7 +10,19 @@ import subprocess
 import sys
 import time
 
-NAMES = ("engine", "statistics", "imports", "training", "same_errors", "queue", "polling", "pages", "paints", "demo")
+NAMES = (
+    "engine",
+    "statistics",
+    "imports",
+    "training",
+    "same_errors",
+    "queue",
+    "polling",
+    "pages",
+    "lists",
+    "paints",
+    "demo",
+)
 
 RUN_ONE = "import importlib, sys; importlib.import_module(f'benchmarks.{sys.argv[1]}').main()"
 

@@ -16,6 +16,7 @@ from webapp.models import (
     ImportedColumn,
     ImportedPopulation,
     Invitation,
+    KeptSummary,
     Membership,
     Notification,
     PasswordMail,
@@ -111,6 +112,11 @@ TABLES: dict[type[Any], dict[str, Any]] = {
         "list_display": ("batch", "version"),
         "list_select_related": ("batch__space",),
         "raw_id_fields": ("batch",),
+    },
+    KeptSummary: {
+        "list_display": ("space", "regime", "trained", "pending", "failed", "version"),
+        "list_select_related": ("space", "regime"),
+        "raw_id_fields": ("space", "regime"),
     },
     Run: {
         "list_display": ("id", "batch", "position", "replicate", "state", "attempt", "final_error", "failure_kind"),

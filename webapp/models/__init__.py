@@ -14,6 +14,7 @@ from webapp.models.people import ApiToken, Concern, Invitation, Membership, Pass
 from webapp.models.results import ResultPage, ResultPopulation, ShareLink
 from webapp.models.runs import Epoch, FailureKind, Run, RunState, Worker
 from webapp.models.spaces import Family, Regime, Space
+from webapp.models.summaries import KeptSummary
 
 __all__ = [
     "ApiToken",
@@ -31,6 +32,7 @@ __all__ = [
     "ImportedColumn",
     "ImportedPopulation",
     "Invitation",
+    "KeptSummary",
     "Membership",
     "Notification",
     "NotificationKind",

@@ -11,18 +11,22 @@ from django.db.models import QuerySet
 from engine.spaces import space_from_json
 from webapp.models import Regime, Space, Team
 from webapp.pages.previews import exact_size
-from webapp.queries import Outline, PopulationSummary, SpaceLine, population_outlines, space_lines, team_regimes
+from webapp.queries import Outline, PopulationSummary, SpaceLine, space_lines, team_regimes
 
 SHOWN_SHARE = 0.9  # of the errors above which a curve may run out of its small picture
 
 
 @dataclass(frozen=True)
 class Step:
-    """One space of the tree under the chosen regime; ``outline`` is None while no sample of it is used."""
+    """One space of the tree, with its population under the chosen regime where a batch of it was queued."""
 
     line: SpaceLine
-    outline: Outline | None
     summary: PopulationSummary | None
+
+    @property
+    def outline(self) -> Outline | None:
+        """None while no sample is used."""
+        return self.summary.outline if self.summary else None
 
     @property
     def space(self) -> Space:
@@ -85,15 +89,13 @@ def lineage(
         lines = _family(lines, of)
     regimes = list(team_regimes(team))
     regime = asked or _most_used(lines, regimes)
-    outlines = population_outlines(team, regime) if regime else {}
-    steps = [_step(line, regime, outlines) for line in lines]
+    steps = [_step(line, regime) for line in lines]
     low, high = _ends([step.outline for step in steps if step.outline])
     return Lineage(steps, regime, regimes, low, high)
 
 
-def _step(line: SpaceLine, regime: Regime | None, outlines: dict[int, Outline]) -> Step:
-    summary = next((one for one in line.populations if regime and one.regime_id == regime.pk), None)
-    return Step(line, outlines.get(line.space.pk), summary)
+def _step(line: SpaceLine, regime: Regime | None) -> Step:
+    return Step(line, next((one for one in line.populations if regime and one.regime_id == regime.pk), None))
 
 
 def part(shown: Lineage, start: int, end: int) -> Lineage:

@@ -31,15 +31,11 @@ from webapp.queries.populations import (
     COMPLEXITIES,
     SAMPLE_ID,
     ErrorChoice,
-    Outline,
-    PopulationSummary,
     TrainedPopulation,
     acceptances,
     drawn_designs,
     load_population,
     load_trained,
-    population_outlines,
-    population_summaries,
     stored_designs,
 )
 from webapp.queries.results import last_trained, result_pages, working_links
@@ -57,6 +53,13 @@ from webapp.queries.runs import (
 from webapp.queries.samples import sample_columns, samples_by_id
 from webapp.queries.search import Found, search
 from webapp.queries.spaces import MethodFacts, SpaceLine, method_facts, space_lines, team_regimes, team_spaces
+from webapp.queries.summaries import (
+    Outline,
+    PopulationSummary,
+    population_outlines,
+    population_summaries,
+    recount_populations,
+)
 from webapp.queries.teams import (
     ROLE_ORDER,
     event_actors,
@@ -142,6 +145,7 @@ __all__ = [
     "population_outlines",
     "population_summaries",
     "population_versions",
+    "recount_populations",
     "regime_cost",
     "regime_costs",
     "result_pages",

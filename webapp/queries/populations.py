@@ -13,7 +13,7 @@ from django.db import connection
 
 from engine.spaces import space_from_json
 from engine.statistics.population import Population
-from webapp.models import Regime, Sample, SampleBatch, Space, Team
+from webapp.models import Regime, Sample, SampleBatch, Space
 
 ErrorChoice = Literal["final", "best"]
 ERROR_COLUMNS: Mapping[str, str] = {"final": "error", "best": "best_error"}
@@ -53,50 +53,49 @@ class TrainedPopulation:
 
 
 # The frontier of a batch is the first position that has not ended, or was cancelled: only what lies before it is an
-# unbiased sample, because cheap networks finish first. A batch that is not drawn yet is all to come.
-COUNTS = """
-WITH frontier AS (
-    SELECT batch.id, batch.size, batch.state,
-        (SELECT min(run.position) FROM webapp_run run
-         WHERE run.batch_id = batch.id AND run.state IN ('queued', 'running', 'cancelled')) AS position
+# unbiased sample, because cheap networks finish first. A batch that is not drawn yet is all to come. Which batches, is
+# for the statement to add.
+FRONTIER = """
+    SELECT batch.id, batch.space_id, batch.regime_id, batch.size, batch.state, coalesce((
+        SELECT min(run.position) FROM webapp_run run
+        WHERE run.batch_id = batch.id AND run.state IN ('queued', 'running', 'cancelled')
+    ), 2147483647) AS position
     FROM webapp_samplebatch batch
+"""
+OF_POPULATION = f"""
+WITH frontier AS ({FRONTIER}
     WHERE batch.space_id = %(space)s AND batch.regime_id = %(regime)s
         AND (%(batch)s::bigint IS NULL OR batch.id = %(batch)s)
 )
+"""
+COUNTS = f"""{OF_POPULATION}
 SELECT
     (SELECT count(*) FROM webapp_sample sample JOIN frontier ON frontier.id = sample.batch_id
-     WHERE sample.error IS NULL AND sample.position < coalesce(frontier.position, 2147483647)),
+     WHERE sample.error IS NULL AND sample.position < frontier.position),
     (SELECT count(DISTINCT run.sample_id) FROM webapp_run run JOIN frontier ON frontier.id = run.batch_id
      WHERE run.state IN ('queued', 'running')),
     (SELECT count(DISTINCT run.sample_id) FROM webapp_run run JOIN frontier ON frontier.id = run.batch_id
      WHERE run.state = 'cancelled'),
     (SELECT coalesce(sum(size - (SELECT count(*) FROM webapp_sample WHERE batch_id = frontier.id)), 0)
      FROM frontier WHERE state IN ('requested', 'drawing'))
-"""
+"""  # noqa: S608  (constants)
 
 # A row a sample that has an error, or ended without one inside the prefix of its batch: whether it lies inside, whether
 # all samples drawn before it (their ids say so, also where a batch was extended after a later one) have ended, and what
 # it has.
 COLUMNS = """
-WITH frontier AS (
-    SELECT batch.id,
-        (SELECT min(run.position) FROM webapp_run run
-         WHERE run.batch_id = batch.id AND run.state IN ('queued', 'running', 'cancelled')) AS position,
-        (SELECT min(run.sample_id) FROM webapp_run run
-         WHERE run.batch_id = batch.id AND run.state IN ('queued', 'running')) AS first_to_come
-    FROM webapp_samplebatch batch
-    WHERE batch.space_id = %(space)s AND batch.regime_id = %(regime)s
-        AND (%(batch)s::bigint IS NULL OR batch.id = %(batch)s)
-)
-SELECT (sample.position < coalesce(frontier.position, 2147483647))::int::float8,
-    (sample.id < coalesce((SELECT min(first_to_come) FROM frontier), 9223372036854775807))::int::float8,
+SELECT (sample.position < frontier.position)::int::float8,
+    (sample.id < coalesce((
+        SELECT min(run.sample_id) FROM webapp_run run JOIN frontier ON frontier.id = run.batch_id
+        WHERE run.state IN ('queued', 'running')
+    ), 9223372036854775807))::int::float8,
     sample.id::float8,
     coalesce(sample.{error}, CASE WHEN EXISTS (
         SELECT FROM webapp_run run WHERE run.sample_id = sample.id AND run.failure_kind = 'diverged'
     ) THEN 'Infinity' ELSE 'NaN' END::float8),
     sample.flops::float8, sample.params::float8, sample.acts::float8{parameters}
 FROM webapp_sample sample JOIN frontier ON frontier.id = sample.batch_id
-WHERE sample.error IS NOT NULL OR sample.position < coalesce(frontier.position, 2147483647)
+WHERE sample.error IS NOT NULL OR sample.position < frontier.position
 ORDER BY sample.batch_id, sample.position
 LIMIT %(limit)s
 """
@@ -157,52 +156,12 @@ def stored_designs(sample_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     return dict(Sample.objects.filter(pk__in=sample_ids).values_list("pk", "design"))
 
 
-# For each space: errors of the finished prefixes of its batches under one regime, summed up in the database. The
-# quantiles are evenly spaced, the lowest and the highest error included.
-OUTLINES = """
-WITH frontier AS (
-    SELECT batch.id, batch.space_id,
-        (SELECT min(run.position) FROM webapp_run run
-         WHERE run.batch_id = batch.id AND run.state IN ('queued', 'running', 'cancelled')) AS position
-    FROM webapp_samplebatch batch JOIN webapp_space space ON space.id = batch.space_id
-    WHERE space.team_id = %(team)s AND batch.regime_id = %(regime)s
-)
-SELECT frontier.space_id, count(*)::int, min(sample.error), avg(sample.error),
-    percentile_disc(ARRAY(SELECT k / 48.0 FROM generate_series(0, 48) AS k)::float8[])
-        WITHIN GROUP (ORDER BY sample.error)
-FROM webapp_sample sample JOIN frontier ON frontier.id = sample.batch_id
-WHERE sample.error IS NOT NULL AND sample.position < coalesce(frontier.position, 2147483647)
-GROUP BY frontier.space_id
-"""
-
-
-@dataclass(frozen=True)
-class Outline:
-    """A population in a few numbers: errors in percent; ``quantiles`` are evenly spaced from lowest to highest."""
-
-    space_id: int
-    n: int
-    min: float
-    mean: float
-    quantiles: tuple[float, ...]
-
-
-def population_outlines(team: Team, regime: Regime) -> dict[int, Outline]:
-    """Of every space of the team that has a used sample under the regime, by the space's id, in one statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(OUTLINES, {"team": team.pk, "regime": regime.pk})
-        return {
-            space: Outline(space, n, low, mean, tuple(quantiles))
-            for space, n, low, mean, quantiles in cursor.fetchall()
-        }
-
-
 def _columns_statement(
     paths: Mapping[str, Sequence[str | int]], error: ErrorChoice, values: Mapping[str, Any]
 ) -> tuple[str, dict[str, Any]]:
     """The statement with one extracted column a parameter; paths travel as arguments, never as SQL."""
     parameters = "".join(f", coalesce((sample.drawn #>> %(path{k})s)::float8, 'NaN')" for k in range(len(paths)))
-    statement = COLUMNS.format(error=ERROR_COLUMNS[error], parameters=parameters)
+    statement = OF_POPULATION + COLUMNS.format(error=ERROR_COLUMNS[error], parameters=parameters)
     arguments = {f"path{k}": [str(step) for step in path] for k, path in enumerate(paths.values())}
     return statement, {**values, **arguments}
 
@@ -219,56 +178,3 @@ def _copied(cursor: Any, statement: str, values: Mapping[str, Any], *, width: in
     count = (copied.tell() - COPY_HEADER - COPY_TRAILER) // row.itemsize
     rows = np.frombuffer(copied.getbuffer(), dtype=row, offset=COPY_HEADER, count=count)
     return np.asarray(rows["cells"]["value"], dtype=np.float64).reshape(count, width)
-
-
-@dataclass(frozen=True)
-class PopulationSummary:
-    """One line about a population: enough for lists, never for a finding."""
-
-    space_id: int
-    regime_id: int
-    regime_name: str
-    batches: int
-    designs: int
-    trained: int
-    mean_error: float | None
-    pending: int
-    failed: int
-    archived: bool = False  # its space or its regime
-
-
-SUMMARIES = """
-SELECT batch.space_id, regime.id, regime.name, count(*)::int, sum(batch.size)::int,
-    sum(sample.trained)::int, (sum(sample.total) / nullif(sum(sample.trained), 0))::float8,
-    sum(run.pending + CASE WHEN batch.state IN ('requested', 'drawing') THEN batch.size - sample.drawn ELSE 0 END)::int,
-    sum(run.failed)::int, bool_or(space.archived_at IS NOT NULL OR regime.archived_at IS NOT NULL)
-FROM webapp_samplebatch batch
-JOIN webapp_space space ON space.id = batch.space_id
-JOIN webapp_regime regime ON regime.id = batch.regime_id
-CROSS JOIN LATERAL (
-    SELECT count(*) AS drawn, count(error) AS trained, coalesce(sum(error), 0) AS total
-    FROM webapp_sample WHERE batch_id = batch.id
-) AS sample
-CROSS JOIN LATERAL (
-    SELECT count(DISTINCT sample_id) FILTER (WHERE state IN ('queued', 'running')) AS pending,
-           count(DISTINCT sample_id) FILTER (WHERE state = 'failed') AS failed
-    FROM webapp_run WHERE batch_id = batch.id
-) AS run
-WHERE space.team_id = %(team)s AND (%(space)s::bigint IS NULL OR space.id = %(space)s)
-    AND (%(regime)s::bigint IS NULL OR regime.id = %(regime)s)
-GROUP BY batch.space_id, regime.id, regime.name
-ORDER BY batch.space_id, regime.name, regime.id
-"""
-
-
-def population_summaries(
-    team: Team, *, space: Space | None = None, regime: Regime | None = None
-) -> list[PopulationSummary]:
-    """Every pair of space and regime of the team that has a batch, in one statement.
-
-    ``mean_error`` (percent) is over all finished samples, so it is shown only where nothing is pending.
-    """
-    values = {"team": team.pk, "space": space.pk if space else None, "regime": regime.pk if regime else None}
-    with connection.cursor() as cursor:
-        cursor.execute(SUMMARIES, values)
-        return [PopulationSummary(*row) for row in cursor.fetchall()]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db.models import Count, Max, QuerySet
 
 from webapp.models import Regime, Space, Team
-from webapp.queries.populations import PopulationSummary, population_summaries
+from webapp.queries.summaries import PopulationSummary, population_summaries
 
 
 @dataclass(frozen=True)

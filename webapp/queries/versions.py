@@ -6,15 +6,16 @@ from collections.abc import Iterable
 
 from django.db import connection
 
-# Each batch with its version, by id, as one digest.
-VERSIONS = """
-SELECT pair.space_id, pair.regime_id, left(encode(sha256(convert_to(
-    string_agg(batch.id || ':' || version.version, ' ' ORDER BY batch.id), 'UTF8')), 'hex'), 32)
+# Of the batches of a population each with its version, by id, as one digest.
+VERSION = """left(encode(sha256(convert_to(
+    string_agg(batch.id || ':' || version.version, ' ' ORDER BY batch.id), 'UTF8')), 'hex'), 32)"""
+VERSIONS = f"""
+SELECT pair.space_id, pair.regime_id, {VERSION}
 FROM unnest(%(spaces)s::bigint[], %(regimes)s::bigint[]) AS pair (space_id, regime_id)
 JOIN webapp_samplebatch batch ON batch.space_id = pair.space_id AND batch.regime_id = pair.regime_id
 JOIN webapp_batchversion version ON version.batch_id = batch.id
 GROUP BY pair.space_id, pair.regime_id
-"""
+"""  # noqa: S608  (a constant)
 
 
 def population_versions(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], str]:

@@ -63,6 +63,7 @@ from webapp.services.runs import (
     renew_lease,
 )
 from webapp.services.spaces import create_regime, create_space, update_regime, update_space
+from webapp.services.summaries import keep_summaries
 from webapp.services.teams import (
     accept_invitation,
     change_role,
@@ -132,6 +133,7 @@ __all__ = [
     "give_up_mails",
     "hold_maintenance_lock",
     "join_with_new_account",
+    "keep_summaries",
     "mark_read",
     "note_api_token_used",
     "obstacles",
