@@ -26,10 +26,11 @@ up: python ## set up and start everything; Ctrl-C stops it  [PORT]
 setup: python ## only set up: .venv with the packages of requirements.lock
 	@$(SETUP) setup && echo "Netspace is set up: make up starts it."
 
-test: python ## set up, make check, then all tests  [ARGS="-k words" for pytest]
+# Coverage says something about the whole only, so a choice by ARGS measures none.
+test: python ## set up, make check, then all tests on all cores  [ARGS="-k words" for pytest; -n0 for one process]
 	@$(SETUP) setup --for test
 	@$(SETUP) check
-	@$(RUN) -m pytest $(ARGS)
+	@$(if $(ARGS),,COVERAGE=1 )$(RUN) -m pytest -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 check: python ## formatting, lint, types, import layers, migrations, templates
 	@$(SETUP) setup

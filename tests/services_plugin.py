@@ -2,7 +2,9 @@
 
 Loaded before Django's settings, it decides on the environment that they read. The servers themselves start after
 collection, and only if a test was collected that may need them: a run of the engine's tests alone starts none.
-With DATABASE_URL and REDIS_URL both set, the tests use those servers.
+With `-n` every process of the tests has servers and a folder of its own: none meets another's rows or messages.
+With DATABASE_URL and REDIS_URL both set, the tests use those servers: pytest-django gives every process a database of
+its own there, and this plugin a Redis database.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
@@ -45,7 +48,11 @@ NOT_INHERITED = (
     "PROXIES",
 )
 
-external = bool(os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"))
+# The process that hands tests to others decides for them: they inherit the addresses of its own servers.
+EXTERNAL = "NETSPACE_TESTS_EXTERNAL"
+os.environ.setdefault(EXTERNAL, str(int(bool(os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")))))
+external = os.environ[EXTERNAL] == "1"
+process = os.environ.get("PYTEST_XDIST_WORKER", "")  # gw0, gw1 and so on; empty without -n
 folder = Path(tempfile.mkdtemp(prefix="netspace-tests-"))
 services = embedded.Services(fast=True)
 
@@ -59,6 +66,10 @@ def _decide_environment() -> None:
     os.environ["SECRET_KEY"] = "only-for-tests-" + "0123456789" * 4
     if not external:
         os.environ["DATABASE_URL"], os.environ["REDIS_URL"] = embedded.urls(folder / "var")
+    elif process:
+        address = urlsplit(os.environ["REDIS_URL"])
+        database = int(address.path.strip("/") or 0) + int(process.removeprefix("gw"))
+        os.environ["REDIS_URL"] = urlunsplit(address._replace(path=f"/{database}"))
 
 
 # At import, because pytest-django loads the settings before any other hook of this plugin could run.

@@ -13,6 +13,7 @@ AXE = Path(__file__).parent / "axe.min.js"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
+PATIENCE = 60_000.0  # ms until something that should show up is missed: a busy machine takes its time
 
 
 def launch(playwright: Playwright) -> Browser:
@@ -38,7 +39,7 @@ class Visitor:
         """Wait until the page has loaded and its plots are drawn."""
         self.page.wait_for_load_state()
         if self.page.locator("script[data-plots]").count():
-            self.page.wait_for_selector("html[data-plots=drawn]", timeout=20_000)
+            self.page.wait_for_selector("html[data-plots=drawn]")
         return self.page
 
     def listen(self) -> None:
@@ -76,6 +77,7 @@ class Visitor:
 def open_window(browser: Browser, address: str, *, width: int = 1280, dark: bool = False) -> Visitor:
     scheme = "dark" if dark else "light"
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    context.set_default_timeout(PATIENCE)
     visitor = Visitor(context.new_page(), address)
     visitor.listen()
     return visitor

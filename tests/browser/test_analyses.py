@@ -66,11 +66,11 @@ def test_a_suggestion_opens_the_form_filled_in_and_with_what_the_samples_say(win
     page = visitor.go(study.url())
     assert "bottleneck_ratio" in page.locator("#next tbody tr").first.inner_text()
     page.locator("#next tbody a:has-text('Refine with this')").first.click()
-    page.wait_for_selector("#live #what-if canvas, #live #what-if .bk-Figure, #live #what-if div", timeout=20_000)
+    page.wait_for_selector("#live #what-if canvas, #live #what-if .bk-Figure, #live #what-if div")
     assert page.input_value("[name=bottleneck_ratios_values]") in ("1", "1, 2")
     assert "of the 40 samples of AnyNetX-B lie inside" in page.locator("#live").inner_text()
     page.fill("[name=widths_high]", "64")
-    page.wait_for_selector("#live:has-text('Width w_i: log-uniform, 8 to 64')", timeout=20_000)
+    page.wait_for_selector("#live:has-text('Width w_i: log-uniform, 8 to 64')")
     assert "40 samples of AnyNetX-B" in page.locator("#live").inner_text()
     assert visitor.complaints == []
 
@@ -111,9 +111,11 @@ SHOWN_IN_ALL = """() => new Set(Bokeh.documents[0].roots().flatMap((plot) => plo
 
 def place(page: Any, element: str, index: int = 0) -> dict[str, float]:
     page.locator(f"#{element}").scroll_into_view_if_needed()
-    page.wait_for_timeout(200)
-    found: dict[str, float] = page.evaluate(PLACE, [element, index])
-    return found
+    before, found = None, page.evaluate(PLACE, [element, index])
+    while found != before:  # until nothing moves any more
+        page.wait_for_timeout(200)
+        before, found = found, page.evaluate(PLACE, [element, index])
+    return dict(found)
 
 
 def marked_links(page: Any) -> list[str]:

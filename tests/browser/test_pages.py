@@ -65,10 +65,10 @@ def test_a_running_batch_changes_by_itself_and_tells_when_it_has_ended(windows: 
     page = visitor.go(f"/batches/{study.running.pk}/")
     assert page.locator("#live .counts").inner_text().split()[:2] == ["done", "3"]
     pages.finish(study.running, [33.0])
-    expect(page.locator("#live .counts li").first).to_have_text(re.compile("done 4"), timeout=10_000)
+    expect(page.locator("#live .counts li").first).to_have_text(re.compile("done 4"))
     services.cancel_batch(batch=study.running, actor=study.user)
-    expect(page.locator("#live .badge").first).to_have_text("done", timeout=10_000)
-    page.wait_for_selector("text=Queue 2 cancelled runs again", timeout=10_000)
+    expect(page.locator("#live .badge").first).to_have_text("done")
+    page.wait_for_selector("text=Queue 2 cancelled runs again")
     assert visitor.complaints == []
 
 
@@ -78,14 +78,14 @@ def test_the_preview_follows_what_is_typed(windows: Any) -> None:
     page = visitor.go(f"/spaces/{study.child.pk}/refine/")
     assert "yes, proven" in page.locator("#live").inner_text()
     page.fill("[name=widths_high]", "512")
-    page.wait_for_selector("#live .badge.failed", timeout=10_000)
+    page.wait_for_selector("#live .badge.failed")
     assert "Width w_i" in page.locator("#live").inner_text()
     page.fill("[name=widths_high]", "500")
-    page.wait_for_selector("#live-problems .message", timeout=10_000)
+    page.wait_for_selector("#live-problems .message")
     assert "multiple of step" in page.locator("#live-problems").inner_text()
     assert "Complexity of" in page.locator("#live").inner_text()
     page.fill("[name=widths_high]", "128")
-    page.wait_for_selector("#live .badge.done", timeout=10_000)
+    page.wait_for_selector("#live .badge.done")
     assert page.locator("#live-problems .message").count() == 0
     assert page.evaluate("document.activeElement.name") == "widths_high"
     assert visitor.complaints == []
@@ -116,7 +116,7 @@ def test_designs_marked_in_one_plot_are_listed_and_marked_in_all(windows: Any) -
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] - 30, box["y"] + box["height"] - 60, steps=6)
     page.mouse.up()
-    page.wait_for_selector("[data-selection]:not([hidden]) li a", timeout=10_000)
+    page.wait_for_selector("[data-selection]:not([hidden]) li a")
     assert int(page.locator("[data-count]").inner_text()) > 0
     link = page.locator("[data-selection] li a").first
     assert link.inner_text().startswith("sample ")
@@ -159,7 +159,7 @@ def test_a_newcomer_gets_from_sign_in_to_a_queued_batch(windows: Any, live_serve
     page.click("text=Queue the batch")
     page.wait_for_selector("text=Queued: 5 designs of RegNetX")
     rows.draw_requested()
-    expect(page.locator("#live dd small").first).to_have_text("for a free slot", timeout=10_000)
+    expect(page.locator("#live dd small").first).to_have_text("for a free slot")
     context.close()
 
 
@@ -177,7 +177,7 @@ def test_what_the_search_finds_is_reached_by_keys_alone(windows: Any) -> None:
     expect(page.locator("#finder")).to_be_hidden()
     page.keyboard.press("Control+k")
     page.keyboard.type("onerror")
-    expect(page.locator("#finder a").first).to_have_text(HOSTILE, timeout=10_000)
+    expect(page.locator("#finder a").first).to_have_text(HOSTILE)
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/spaces/{study.anynet.pk}/")

@@ -66,7 +66,7 @@ def test_designs_marked_on_a_shared_page_are_listed_without_addresses(windows: A
     _, token = services.share_result_page(page=a_result(study), days=3, actor=study.user)
     page = windows(None).go(f"/share/{token}/")
     page.evaluate("Bokeh.documents[0].get_model_by_name('population').selected.indices = [0, 1]")
-    page.wait_for_selector("[data-selection]:not([hidden]) li span", timeout=10_000)
+    page.wait_for_selector("[data-selection]:not([hidden]) li span")
     assert page.locator("[data-selection] li a").count() == 0
 
 

@@ -43,7 +43,7 @@ class Services:
 
     def bring_back(self) -> list[str]:
         """Start again what has ended; a sentence for each. What was killed may take a moment to be seen as ended."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         told: list[str] = []
         while True:
             try:
@@ -111,7 +111,7 @@ class Machine:
             return
         self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(45)
+            self.process.wait(120)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import threading
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -74,10 +73,14 @@ def test_a_result_is_given_up_when_the_lease_is_over(slot: Slot) -> None:  # inv
     run = slot.current
     assert run is not None
     database = Database(failures=10**9)
-    timer = threading.Timer(0.05, lambda: setattr(run, "lease", Lease.LOST))
-    timer.start()
-    assert training._write(run, database.write) is None
-    assert database.calls > 1
+
+    def write() -> str:
+        if database.calls == 3:
+            run.lease = Lease.LOST
+        return database.write()
+
+    assert training._write(run, write) is None
+    assert database.calls == 4
 
 
 @pytest.mark.usefixtures("no_waiting")

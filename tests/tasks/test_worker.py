@@ -73,7 +73,7 @@ def test_the_processes_of_a_killed_supervisor_end_too(tmp_path: Path) -> None:
         pid = slot_pid()
         supervisor.kill()
         supervisor.wait()
-        fleet.wait_for(lambda: not fleet.is_alive(pid), log=log, within=20)
+        fleet.wait_for(lambda: not fleet.is_alive(pid), log=log)
 
 
 def test_a_paused_batch_gives_its_running_run_back_and_goes_on_when_resumed(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_a_paused_batch_gives_its_running_run_back_and_goes_on_when_resumed(tmp_
     with fleet.worker(log):
         fleet.wait_for(lambda: Run.objects.filter(state=RunState.RUNNING, epochs__isnull=False).exists(), log=log)
         services.pause_batch(batch=batch, actor=batch.created_by)
-        fleet.wait_for(lambda: count(RunState.QUEUED) == 1, log=log, within=20)
+        fleet.wait_for(lambda: count(RunState.QUEUED) == 1, log=log)
         run = Run.objects.get()
         assert (run.lost_workers, run.errors) == (0, 0)
         services.resume_batch(batch=batch, actor=batch.created_by)
@@ -96,7 +96,7 @@ def test_a_stopped_worker_gives_its_run_back(tmp_path: Path) -> None:
     with fleet.worker(log) as supervisor:
         fleet.wait_for(lambda: count(RunState.RUNNING) == 1, log=log)
         supervisor.send_signal(signal.SIGTERM)
-        supervisor.wait(60)
+        supervisor.wait(120)
     run = Run.objects.get()
     assert (run.state, run.lost_workers, run.errors) == (RunState.QUEUED, 0, 0)
     assert Worker.objects.get().ended_at is not None
@@ -116,7 +116,7 @@ def test_people_s_orders_reach_a_worker_in_the_middle_of_a_run(tmp_path: Path) -
     with fleet.worker(log):
         fleet.wait_for(lambda: epochs_of(first) > 0, log=log)
         services.cancel_batch(batch=first, actor=study.user)
-        fleet.wait_for(lambda: epochs_of(second) > 0, log=log, within=10)
+        fleet.wait_for(lambda: epochs_of(second) > 0, log=log)
         assert run_of(first).state == RunState.CANCELLED
 
         services.pause_batch(batch=second, actor=study.user, finish_running=True)
@@ -129,7 +129,7 @@ def test_people_s_orders_reach_a_worker_in_the_middle_of_a_run(tmp_path: Path) -
         fleet.wait_for(lambda: memory_told(), log=log)
         assert run_of(third).attempt == 0
         services.undrain_worker(worker=worker, team=study.team, actor=study.user)
-        fleet.wait_for(lambda: epochs_of(third) > 0, log=log, within=10)
+        fleet.wait_for(lambda: epochs_of(third) > 0, log=log)
 
 
 def memory_told() -> bool:

@@ -51,7 +51,7 @@ def machine() -> Iterator[None]:
     thread.start()
     yield
     stop.set()
-    thread.join(10)
+    thread.join(60)
 
 
 def finish(claim: services.Claim) -> None:
@@ -107,7 +107,7 @@ def test_a_script_follows_holds_and_extends_a_batch(live_server: Any, token: str
         if (claim := rows.claim()) is not None:
             finish(claim)
 
-    ended = client.wait(batch, on_progress=work, poll_seconds=0.01, timeout=30)
+    ended = client.wait(batch, on_progress=work, poll_seconds=0.01, timeout=120)
     assert (ended.progress.done, ended.progress.failed) == (3, 1)
     assert [progress.done + progress.failed for progress in seen] == [0, 1, 2, 3, 4]
     samples = client.samples(batch)

@@ -466,11 +466,11 @@ def meanwhile(first: Callable[[], object], second: Callable[[], object]) -> list
 
     threads = [threading.Thread(target=run, args=(0, first))]
     threads[0].start()
-    begun.wait(10)
+    begun.wait(60)
     threads.append(threading.Thread(target=run, args=(1, second)))
     threads[1].start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     return list(errors)
 
 
