@@ -53,11 +53,6 @@ class LinearFit:
     stage_depths: tuple[int, ...]
     stage_widths: tuple[int, ...]
 
-    @property
-    def linear_widths(self) -> Floats:
-        """The widths w_0 + w_a * j before quantisation, ndarray of shape (depth,)."""
-        return np.asarray(self.w_0 + self.w_a * np.arange(self.depth), dtype=np.float64)
-
 
 def fit_quantized_linear(
     design: Design | None = None,

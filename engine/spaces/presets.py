@@ -25,15 +25,6 @@ RULES_BY_LETTER: dict[str, tuple[str, ...]] = {
     "D": ("shared_bottleneck_ratio", "shared_group_width", "widths_non_decreasing"),
     "E": ("shared_bottleneck_ratio", "shared_group_width", "widths_non_decreasing", "depths_non_decreasing"),
 }
-# [DNDS] section 3.2 and table 1 quote these rounded sizes; D and E are estimates by 4! that ignore equal widths.
-QUOTED_SIZES = {
-    "AnyNetX-A": 1.8e18,
-    "AnyNetX-B": 6.8e16,
-    "AnyNetX-C": 3.2e14,
-    "AnyNetX-D": 1.3e13,
-    "AnyNetX-E": 5.5e11,
-    "RegNetX-paper": 3.0e8,
-}
 RATIOS = choice([1, 2, 4])
 # The blocks of [DNDS] by their letter. R has those of X, and its spaces have no groups.
 TRUNKS = {
@@ -84,11 +75,6 @@ def space_names() -> tuple[str, ...]:
 def design_names() -> tuple[str, ...]:
     """The names that `design` knows."""
     return tuple(_designs())
-
-
-def quoted_size(name: str) -> float | None:
-    """The rounded size that the paper quotes for the space, where it quotes one; `Space.size` is exact."""
-    return QUOTED_SIZES.get(name)
 
 
 @cache

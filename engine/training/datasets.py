@@ -163,17 +163,6 @@ def available_data_sets(*, data_folder: Path | None = None) -> tuple[str, ...]:
     return tuple(name for name in (*DATA_SETS, *own) if find_data_set(name, data_folder=data_folder))
 
 
-def count_classes(name: str, *, data_folder: Path | None = None) -> int:
-    """Number of classes of a data set: from its facts, or the class folders of an own folder of images.
-
-    Raises
-    ------
-    DataMissing
-        Where the folder of images is not there.
-    """
-    return data_set_facts(name).num_classes or len(image_files.class_names(_require(name, data_folder)))
-
-
 def obtain_data_set(name: str, *, data_folder: Path) -> Path:
     """The folder of a data set, downloaded into the data folder where it lies nowhere on this machine.
 

@@ -130,7 +130,7 @@ def train_network(
     time_limit : float, optional
         Seconds, counted with those before a resume.
     checkpoints : CheckpointStore, optional
-        Where to look for a training to go on with, and to write to after each epoch.
+        Where a checkpoint to resume from is looked for, and one is written after each epoch.
 
     Raises
     ------
@@ -150,16 +150,7 @@ def train_network(
     with memory_errors_named():
         watch = _Watch(on_step=on_step, should_stop=should_stop, time_limit=time_limit)
         training = _Training(design, recipe, data, seed, place, watch)
-        if checkpoints:
-            training.resume(checkpoints)
-        resumed_from = len(training.epochs)
-        for number in range(resumed_from + 1, recipe.epochs + 1):
-            epoch = training.run_epoch(number)
-            if checkpoints:
-                checkpoints.save(training.state())
-            if on_epoch:
-                on_epoch(epoch)
-        return training.result(resumed_from)
+        return training.run(checkpoints=checkpoints, on_epoch=on_epoch)
 
 
 def learning_rate_at(recipe: Recipe, epoch: float) -> float:
@@ -235,6 +226,21 @@ class _Training:
         self.network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.parameters: list[Tensor] = list(self.network.parameters())
         self.momenta: list[Tensor | None] = [None] * len(self.parameters)  # the first step fills them in
+
+    def run(
+        self, *, checkpoints: CheckpointStore | None, on_epoch: Callable[[EpochResult], object] | None
+    ) -> TrainingResult:
+        """Train all epochs, or those that a checkpoint leaves to do."""
+        if checkpoints:
+            self.resume(checkpoints)
+        resumed_from = len(self.epochs)
+        for number in range(resumed_from + 1, self.recipe.epochs + 1):
+            epoch = self.run_epoch(number)
+            if checkpoints:
+                checkpoints.save(self.state())
+            if on_epoch:
+                on_epoch(epoch)
+        return self.result(resumed_from)
 
     def run_epoch(self, number: int) -> EpochResult:
         """Train and test once, number counted from 1."""
