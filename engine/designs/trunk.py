@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -67,6 +68,18 @@ class Trunk:
     def has_bottleneck(self) -> bool:
         """Whether the block is a bottleneck: only these have an inner width, groups and squeeze-and-excitation."""
         return self.block in BOTTLENECK_BLOCKS
+
+    def check_without_bottleneck(
+        self, parameter: str, values: Iterable[float], *, given: float | str, error: type[EngineError]
+    ) -> None:
+        """Refuse ratios and groups other than 1 where the block has no bottleneck; ``given`` is what was typed in."""
+        if not self.has_bottleneck and any(value != 1 for value in values):
+            words = given if isinstance(given, str) else f"{given:g}"
+            raise error(
+                f"{parameter} must be 1 for the block {self.block}, which has no bottleneck; got {words}.",
+                parameter=parameter,
+                value=given,
+            )
 
     def to_json(self) -> JsonObject:
         """The five values. Designs and spaces write them among their own, without an object around them."""

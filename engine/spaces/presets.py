@@ -110,7 +110,7 @@ def _later(build: Callable[..., Space], *args: Any, **options: Any) -> Callable[
 
 
 def _letters(block: str) -> tuple[str, ...]:
-    """The rules that say something about a block: those on ratios and groups need some."""
+    """The letters of the rules that can hold for a block: rules on ratios and groups need a block that has these."""
     return {"R": ("A", "B", "D", "E"), "V": ("A", "D", "E"), "VR": ("A", "D", "E")}.get(
         block, ("A", "B", "C", "D", "E")
     )
@@ -139,7 +139,7 @@ def _anynet(block: str, letter: str, stages: int) -> AnyNetSpace:
 
 def _classic(name: str) -> AnyNetSpace:
     """The families of [NDSVR] table 1: three stages, CIFAR stem, log-spaced depths and widths."""
-    # Depths are rounded up: to the nearest, two of the nine would be 1.
+    # Depths are rounded up; rounded to the nearest, two of the nine would be 1.
     depths = choice([1, 2, 3, 4, 5, 8, 11, 17, 24])
     widths = choice([16, 21, 26, 34, 44, 56, 73, 93, 120, 155, 199, 256])
     laws: dict[str, Any] = {}

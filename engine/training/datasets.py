@@ -29,7 +29,7 @@ CIFAR_MD5 = "c32a1d4ab5d03f1284b67883e8d13530"
 
 @dataclass(frozen=True, kw_only=True)
 class DataSetFacts:
-    """What is known of a data set without reading it; 0 where only its folder can tell."""
+    """What is known about a data set without reading it; 0 for what only its folder can tell."""
 
     name: str
     title: str
