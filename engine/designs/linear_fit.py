@@ -122,8 +122,8 @@ def fit_errors(designs: Sequence[Design], *, refine: bool = True) -> Floats:
     errors = np.full(len(designs), np.nan)
     groups: dict[tuple[int, int], list[int]] = {}
     stages = [_stages(design, None, None) for design in designs]
-    for position, one in enumerate(stages):
-        groups.setdefault((len(one.depths), one.depth), []).append(position)
+    for position, fitted in enumerate(stages):
+        groups.setdefault((len(fitted.depths), fitted.depth), []).append(position)
     for (count, depth), positions in groups.items():
         points = _grid_points(count, depth)
         for position in positions:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from engine.checks import JsonObject, finite_number, one_of, set_fields, shown, whole_number
+from engine.checks import JsonObject, brief, finite_number, one_of, set_fields, whole_number
 from engine.errors import EngineError, InvalidTrunk
 
 STEMS = ("cifar", "simple", "imagenet")
@@ -97,4 +97,4 @@ TRUNK_KEYS = tuple(item.name for item in fields(Trunk))
 def check_trunk(value: Any, error: type[EngineError]) -> None:
     """Refuse anything but a `Trunk`."""
     if not isinstance(value, Trunk):
-        raise error(f"trunk must be a Trunk, got {shown(value)}.", parameter="trunk", value=value)
+        raise error(f"trunk must be a Trunk, got {brief(value)}.", parameter="trunk", value=value)

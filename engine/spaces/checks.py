@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.checks import LARGEST_WHOLE, finite_number, positive_number, sequence, shown, whole_number
+from engine.checks import LARGEST_WHOLE, brief, finite_number, positive_number, sequence, whole_number
 from engine.designs.parameters import LARGEST_RATIO, LARGEST_STRIDE, MOST_STAGES, no_whole_inverse
 from engine.designs.stages import LARGEST_REGNET_DEPTH, WIDTH_QUANTUM
 from engine.designs.trunk import Trunk
@@ -45,7 +45,7 @@ def laws_of_stages(name: str, laws: Any, stages: int) -> tuple[Law, ...]:
 def checked_law(name: str, law: Any) -> Law:
     """The law, whose values must all be possible values of the parameter."""
     if not isinstance(law, Law):
-        raise InvalidSpace(f"{name} must be a law, got {shown(law)}.", parameter=name, value=law)
+        raise InvalidSpace(f"{name} must be a law, got {brief(law)}.", parameter=name, value=law)
     values = law.values
     if name in ("w_a", "w_m"):
         below, demand = (values < 0, "at least 0") if name == "w_a" else (values <= 1, "above 1")
@@ -109,7 +109,7 @@ def rules(values: Any, *, by_number: bool) -> tuple[str, ...]:
     for value in given:
         if not isinstance(value, str) or value not in RULES:
             raise InvalidSpace(
-                f"rules must be among {', '.join(RULES)}, got {shown(value)}.", parameter="rules", value=value
+                f"rules must be among {', '.join(RULES)}, got {brief(value)}.", parameter="rules", value=value
             )
     if by_number and "shared_group_width" in given:
         raise InvalidSpace(
@@ -125,7 +125,9 @@ def stage_range(values: Any) -> tuple[int, int]:
     given = (values, values) if isinstance(values, int) else sequence(values, parameter="stages", error=InvalidSpace)
     if len(given) != 2:
         raise InvalidSpace(
-            f"stages must be the fewest and the most stages, got {shown(values)}.", parameter="stages", value=values
+            f"stages must be the fewest and the most stages, got {brief(values)}.",
+            parameter="stages",
+            value=values,
         )
     low, high = (whole_number(value, parameter="stages", error=InvalidSpace, high=MOST_STAGES) for value in given)
     if low > high:
@@ -145,7 +147,7 @@ def params_limit(value: Any) -> tuple[float, float] | None:
     given = sequence(value, parameter="params_limit", error=InvalidSpace)
     if len(given) != 2:
         raise InvalidSpace(
-            f"params_limit must be two numbers a and b, for params < a + b * F million; got {shown(value)}.",
+            f"params_limit must be two numbers a and b, for params < a + b * F million; got {brief(value)}.",
             parameter="params_limit",
             value=value,
         )

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from engine.checks import shown
+from engine.checks import brief
 from engine.designs import AnyNetDesign, Design, RegNetDesign, Trunk
 from engine.errors import InvalidDesign, InvalidSpace
 from engine.spaces.anynet import AnyNetSpace
@@ -47,7 +47,7 @@ def space(name: str) -> Space:
     """
     builders = _space_builders()
     if name not in builders:
-        raise InvalidSpace(f"There is no space named {shown(name)}; see space_names().", parameter="name", value=name)
+        raise InvalidSpace(f"There is no space named {brief(name)}; see space_names().", parameter="name", value=name)
     return builders[name]()
 
 
@@ -62,7 +62,7 @@ def design(name: str) -> Design:
     designs = _designs()
     if name not in designs:
         raise InvalidDesign(
-            f"There is no design named {shown(name)}; see design_names().", parameter="name", value=name
+            f"There is no design named {brief(name)}; see design_names().", parameter="name", value=name
         )
     return designs[name]
 
