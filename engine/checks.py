@@ -19,7 +19,7 @@ JsonObject = dict[str, Any]
 LARGEST_WHOLE = 2**40
 
 
-def shown(value: Any) -> str:
+def brief(value: Any) -> str:
     """The value as a message shows it: never long, whatever was typed in."""
     if isinstance(value, int) and value.bit_length() > 200:
         return f"a whole number of {value.bit_length():,} bits"
@@ -34,23 +34,23 @@ def whole_number(
     whole: int = value
     if type(value) is not int:  # thousands of designs are made of plain ints
         if not finite_number(value, parameter=parameter, error=error).is_integer():
-            raise error(f"{parameter} must be a whole number, got {shown(value)}.", parameter=parameter, value=value)
+            raise error(f"{parameter} must be a whole number, got {brief(value)}.", parameter=parameter, value=value)
         whole = int(value)
     if not low <= whole <= high:
         bound = f"at least {low}" if whole < low else f"at most {high}"
-        raise error(f"{parameter} must be {bound}, got {shown(whole)}.", parameter=parameter, value=value)
+        raise error(f"{parameter} must be {bound}, got {brief(whole)}.", parameter=parameter, value=value)
     return whole
 
 
 def finite_number(value: Any, *, parameter: str, error: type[EngineError]) -> float:
     """The value as a finite float; strings, booleans, NaN and infinities are refused."""
     if type(value) is not float and (isinstance(value, bool) or not isinstance(value, Real)):
-        raise error(f"{parameter} must be a number, got {shown(value)}.", parameter=parameter, value=value)
+        raise error(f"{parameter} must be a number, got {brief(value)}.", parameter=parameter, value=value)
     if type(value) is not float and isinstance(value, Integral) and abs(int(value)) >= 2**63:
-        raise error(f"{parameter} must fit in 64 bits, got {shown(value)}.", parameter=parameter, value=value)
+        raise error(f"{parameter} must fit in 64 bits, got {brief(value)}.", parameter=parameter, value=value)
     number = float(value)
     if not math.isfinite(number):
-        raise error(f"{parameter} must be finite, got {shown(value)}.", parameter=parameter, value=value)
+        raise error(f"{parameter} must be finite, got {brief(value)}.", parameter=parameter, value=value)
     return number
 
 
@@ -58,7 +58,7 @@ def positive_number(value: Any, *, parameter: str, error: type[EngineError]) -> 
     """The value as a finite float above 0."""
     number = finite_number(value, parameter=parameter, error=error)
     if number <= 0:
-        raise error(f"{parameter} must be above 0, got {shown(value)}.", parameter=parameter, value=value)
+        raise error(f"{parameter} must be above 0, got {brief(value)}.", parameter=parameter, value=value)
     return number
 
 
@@ -66,7 +66,9 @@ def one_of(value: Any, options: Collection[str], *, parameter: str, error: type[
     """The value, which must be one of the names."""
     if not isinstance(value, str) or value not in options:
         raise error(
-            f"{parameter} must be one of {', '.join(options)}, got {shown(value)}.", parameter=parameter, value=value
+            f"{parameter} must be one of {', '.join(options)}, got {brief(value)}.",
+            parameter=parameter,
+            value=value,
         )
     return value
 
@@ -80,7 +82,7 @@ def sequence(value: Any, *, parameter: str, error: type[EngineError]) -> tuple[A
             return tuple(value)
     except TypeError:  # a number, None, an array without dimensions
         pass
-    raise error(f"{parameter} must be a list, got {shown(value)}.", parameter=parameter, value=value)
+    raise error(f"{parameter} must be a list, got {brief(value)}.", parameter=parameter, value=value)
 
 
 def json_object(
@@ -88,18 +90,18 @@ def json_object(
 ) -> JsonObject:
     """The object without its "kind" and "schema", after refusing another kind or schema, unknown and missing keys."""
     if not isinstance(data, Mapping):
-        raise error(f"An object of kind {kind} was expected, got {shown(data)}.", parameter="kind", value=data)
+        raise error(f"An object of kind {kind} was expected, got {brief(data)}.", parameter="kind", value=data)
     if data.get("kind") != kind:
-        raise error(f"kind must be {kind}, got {shown(data.get('kind'))}.", parameter="kind", value=data.get("kind"))
+        raise error(f"kind must be {kind}, got {brief(data.get('kind'))}.", parameter="kind", value=data.get("kind"))
     if isinstance(data.get("schema"), bool) or data.get("schema") != schema:
         found = data.get("schema")
         raise error(
-            f"schema must be {schema}, the version read here, got {shown(found)}.", parameter="schema", value=found
+            f"schema must be {schema}, the version read here, got {brief(found)}.", parameter="schema", value=found
         )
     rest = {key: value for key, value in data.items() if key not in ("kind", "schema")}
     for key in rest:
         if key not in keys:
-            raise error(f"{shown(key)} is no parameter of kind {kind}.", parameter=str(key), value=rest[key])
+            raise error(f"{brief(key)} is no parameter of kind {kind}.", parameter=str(key), value=rest[key])
     for key in required:
         if key not in rest:
             raise error(f"{key} is missing.", parameter=key)

@@ -8,18 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from engine.checks import LARGEST_WHOLE, JsonObject, json_object, sequence, set_fields, whole_number
+from engine.checks import LARGEST_WHOLE, JsonObject, sequence, set_fields, whole_number
 from engine.designs.parameters import (
     LARGEST_STRIDE,
     MOST_STAGES,
-    SCHEMA,
     bottleneck_ratio,
-    check_without_bottleneck,
-    own_keys,
-    to_json,
+    values_from_json,
+    values_to_json,
 )
 from engine.designs.stages import Adjusted, adjust_stages
-from engine.designs.trunk import TRUNK_KEYS, Trunk, check_trunk
+from engine.designs.trunk import Trunk, check_trunk
 from engine.errors import InvalidDesign
 
 REQUIRED_KEYS = ("stem", "stem_width", "block", "stage_depths", "stage_widths", "stage_strides")
@@ -84,8 +82,9 @@ class AnyNetDesign:
             groups=_wholes("groups", groups, stages) if groups else (),
             group_widths=() if groups else _wholes("group_widths", widths or (1,) * stages, stages),
         )
-        names = ("bottleneck_ratios", "group_widths", "groups")
-        check_without_bottleneck(self.trunk, {name: getattr(self, name) for name in names})
+        for name in ("bottleneck_ratios", "group_widths", "groups"):
+            for value in getattr(self, name):
+                self.trunk.check_without_bottleneck(name, [value], given=value, error=InvalidDesign)
         _check_mendable(self)
 
     @property
@@ -123,7 +122,7 @@ class AnyNetDesign:
 
     def to_json(self) -> JsonObject:
         """The design as JSON-able values, with "kind" and "schema"."""
-        values = to_json(self, "anynet")
+        values = values_to_json(self, "anynet")
         del values["group_widths" if self.groups else "groups"]
         return values
 
@@ -136,9 +135,7 @@ class AnyNetDesign:
         InvalidDesign
             For another kind or schema version, unknown or missing keys, and values that describe no network.
         """
-        keys = (*TRUNK_KEYS, *own_keys(cls))
-        values = json_object(data, kind="anynet", schema=SCHEMA, keys=keys, required=REQUIRED_KEYS, error=InvalidDesign)
-        return cls(trunk=Trunk.take_from(values), **values)
+        return cls(**values_from_json(cls, data, kind="anynet", required=REQUIRED_KEYS))
 
 
 def _wholes(name: str, values: Any, stages: int | None = None, high: int = LARGEST_WHOLE) -> tuple[int, ...]:

@@ -26,7 +26,7 @@ from engine.designs.trunk import Trunk
 from engine.errors import InvalidDesign
 
 Ints = NDArray[np.int64]
-# A number that holds for all designs, or an array with one entry a design.
+# One number for all designs, or an array with an entry for each.
 Number = Any
 
 LARGEST_RESOLUTION = 2**16
@@ -173,7 +173,7 @@ def check_image(*, resolution: Any, in_channels: Any, num_classes: Any) -> dict[
 def count_columns(
     columns: DesignColumns, *, resolution: int, in_channels: int, num_classes: int
 ) -> tuple[Complexities, NDArray[np.bool_]]:
-    """The complexities of columns, and which of them fit in 64 bits; the others' entries mean nothing."""
+    """The complexities of columns, and which of them fit in 64 bits; the entries of the others are meaningless."""
     image = (resolution, in_channels, num_classes)
     fits = np.ones(len(columns), dtype=bool)
     if len(columns) and _bound(columns, *image) >= 2**63:
@@ -186,7 +186,7 @@ def count_columns(
 
 
 def _bound(columns: DesignColumns, resolution: int, in_channels: int, num_classes: int) -> int:
-    """More than any of the designs costs, cheaply and without bounds of its own."""
+    """A cheap upper bound of every count, as an int of Python, which can't overflow."""
     stages = (columns.widths, columns.inner_widths, columns.group_widths)
     widest = max(
         columns.trunk.stem_width,

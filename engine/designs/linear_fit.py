@@ -25,7 +25,7 @@ from engine.errors import InvalidDesign
 GRID_W_0 = np.arange(8, 257, 8)
 GRID_W_A = np.arange(257)
 GRID_W_M = np.arange(11, 31) / 10
-# The local search tries so many steps of w_a and w_m to either side, and ends below the smallest step of w_m.
+# The local search tries this many steps of w_a and w_m to either side, and ends below the smallest step of w_m.
 SIDE_STEPS = 4
 SMALLEST_STEP = 5e-4
 LOWEST_W_M = 1.05
@@ -52,11 +52,6 @@ class LinearFit:
     error: float
     stage_depths: tuple[int, ...]
     stage_widths: tuple[int, ...]
-
-    @property
-    def linear_widths(self) -> Floats:
-        """The widths w_0 + w_a * j before quantisation, ndarray of shape (depth,)."""
-        return np.asarray(self.w_0 + self.w_a * np.arange(self.depth), dtype=np.float64)
 
 
 def fit_quantized_linear(
@@ -127,8 +122,8 @@ def fit_errors(designs: Sequence[Design], *, refine: bool = True) -> Floats:
     errors = np.full(len(designs), np.nan)
     groups: dict[tuple[int, int], list[int]] = {}
     stages = [_stages(design, None, None) for design in designs]
-    for position, one in enumerate(stages):
-        groups.setdefault((len(one.depths), one.depth), []).append(position)
+    for position, fitted in enumerate(stages):
+        groups.setdefault((len(fitted.depths), fitted.depth), []).append(position)
     for (count, depth), positions in groups.items():
         points = _grid_points(count, depth)
         for position in positions:
@@ -150,12 +145,12 @@ class _Runs:
     widths: Ints
 
     def have(self, stages: int, depth: int) -> NDArray[np.bool_]:
-        """Which of them have exactly so many runs within so many blocks."""
+        """Which of the RegNets have exactly this many runs within this many blocks."""
         enough = self.firsts[stages - 2] < depth if stages > 1 else np.ones(self.firsts.shape[1], dtype=bool)
         return np.asarray(enough & (self.firsts[stages - 1] >= depth))
 
     def take(self, columns: Any, stages: int, depth: int) -> _Runs:
-        """Some of them, cut to so many runs and blocks."""
+        """A selection of the RegNets, cut to this many runs and blocks."""
         return _Runs(np.minimum(self.firsts[:stages, columns], depth), self.widths[:stages, columns])
 
 
@@ -190,7 +185,7 @@ class _Stages:
         return int(self.depths.sum())
 
     def fit_of(self, w_0: float, w_a: float, w_m: float) -> LinearFit:
-        """The fit with these parameters, its error written out; infinite where the number of stages is another."""
+        """The fit with these parameters and its exact error: infinite if they give another number of stages."""
         parameters = (np.array([float(value)]) for value in (w_0, w_a, w_m))
         runs = _runs(*parameters, depth=self.depth, most=len(self.depths))
         depths = tuple(np.diff(runs.firsts[:, 0], prepend=0).tolist())
@@ -204,13 +199,13 @@ class _Stages:
         )
 
     def errors_at(self, w_0: Floats, w_a: Floats, w_m: Floats) -> Floats:
-        """e_fit of many parameters, infinite where they give another number of stages."""
+        """e_fit of many parameters; infinite where they give another number of stages."""
         count = len(self.depths)
         runs = _runs(w_0, w_a, w_m, depth=self.depth, most=count)
         return np.where(runs.have(count, self.depth), self.errors(runs), np.inf)
 
     def errors(self, runs: _Runs) -> Floats:
-        """e_fit of many runs that end at this depth, fast and to half of the digits."""
+        """e_fit of many runs that end at this depth: fast, and exact to about half of the digits."""
         logs = np.repeat(np.log(self.widths), self.depths)
         sums = np.concatenate([[0.0], np.cumsum(logs)])
         total = np.full(runs.firsts.shape[1], float(logs @ logs))
@@ -262,14 +257,14 @@ def _grid() -> tuple[Floats, _Runs]:
 
 
 def _grid_points(stages: int, depth: int) -> tuple[Floats, _Runs]:
-    """The points of the grid that give so many stages and blocks."""
+    """The points of the grid that give this many stages and blocks."""
     points, runs = _grid()
     chosen = np.flatnonzero(runs.have(stages, depth))
     return points[:, chosen], runs.take(chosen, stages, depth)
 
 
 def _fit(stages: _Stages, points: Floats, runs: _Runs, *, refine: bool) -> LinearFit | None:
-    """The best of the points, which have these runs; None where there is no point."""
+    """The best fit among the points, whose runs are given; None if there are no points."""
     if not points.shape[1]:
         return None
     errors = stages.errors(runs)
@@ -279,7 +274,7 @@ def _fit(stages: _Stages, points: Floats, runs: _Runs, *, refine: bool) -> Linea
 
 
 def _refined(stages: _Stages, found: tuple[float, float, float], error: float) -> tuple[float, float, float]:
-    """The best point nearby: neighbours on ever finer steps, until the steps of w_m are small."""
+    """The best point nearby: tries neighbours in ever finer steps, until the steps of w_m are small."""
     sides = np.arange(-SIDE_STEPS, SIDE_STEPS + 1) / SIDE_STEPS
     step_w_a, step_w_m = 1.0, 0.1
     while step_w_m > SMALLEST_STEP:

@@ -1,17 +1,20 @@
-"""What designs of both kinds, spaces and the linear fit agree on about single parameters: limits, checks, JSON."""
+"""What designs and spaces of both kinds share: limits and checks of single parameters, and their JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from engine.checks import JsonObject, finite_number, positive_number, whole_number
-from engine.designs.stages import LARGEST_REGNET_DEPTH, WIDTH_QUANTUM
-from engine.designs.trunk import Trunk
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.checks import JsonObject, finite_number, json_object, positive_number, whole_number
+from engine.designs.stages import LARGEST_REGNET_DEPTH, WIDTH_QUANTUM, Floats
+from engine.designs.trunk import TRUNK_KEYS, Trunk
 from engine.errors import EngineError, InvalidDesign
 
-if TYPE_CHECKING:  # a name of the type checker's, not of Python's
+if TYPE_CHECKING:  # this module exists for type checkers only
     from _typeshed import DataclassInstance
 
 SCHEMA = 1
@@ -29,7 +32,7 @@ def bottleneck_ratio(parameter: str, value: Any) -> float:
             parameter=parameter,
             value=value,
         )
-    if ratio < 1 and abs(1 / ratio - round(1 / ratio)) > 1e-6 / ratio:
+    if ratio < 1 and no_whole_inverse(ratio):
         raise InvalidDesign(
             f"{parameter} must be the inverse of a whole number where it is below 1, got {value}.",
             parameter=parameter,
@@ -39,7 +42,7 @@ def bottleneck_ratio(parameter: str, value: Any) -> float:
 
 
 def regnet_parameters(*, depth: Any, w_0: Any, w_a: Any, w_m: Any, error: type[EngineError]) -> dict[str, Any]:
-    """The four parameters as the types they should have, after checking the range of each."""
+    """The four parameters as values of the right types, each checked to lie in its range."""
     initial = whole_number(w_0, parameter="w_0", error=error)
     if initial % WIDTH_QUANTUM:
         raise error(f"w_0 must be a multiple of {WIDTH_QUANTUM}, got {initial}.", parameter="w_0", value=w_0)
@@ -53,32 +56,43 @@ def regnet_parameters(*, depth: Any, w_0: Any, w_a: Any, w_m: Any, error: type[E
     return {"depth": blocks, "w_0": initial, "w_a": slope, "w_m": multiplier}
 
 
-def check_without_bottleneck(trunk: Trunk, values_by_name: Mapping[str, tuple[float, ...]]) -> None:
-    """Refuse ratios and groups other than 1 for blocks without a bottleneck."""
-    if trunk.has_bottleneck:
-        return
-    for name, values in values_by_name.items():
-        for value in values:
-            if value != 1:
-                raise InvalidDesign(
-                    f"{name} must be 1 for the block {trunk.block}, which has no bottleneck; got {value:g}.",
-                    parameter=name,
-                    value=value,
-                )
+def no_whole_inverse(ratios: float | Floats) -> NDArray[np.bool_]:
+    """Which of the ratios are below 1 without being the inverse of a whole number."""
+    inverses = 1 / np.maximum(ratios, 1 / LARGEST_RATIO)
+    return np.asarray((ratios < 1) & (np.abs(inverses - np.rint(inverses)) > 1e-6 * inverses))
 
 
-def own_keys(cls: type[DataclassInstance]) -> tuple[str, ...]:
-    """The keys that a design or space of this class has in JSON beside those of its trunk."""
-    return tuple(item.name for item in fields(cls) if item.name != "trunk")
+@runtime_checkable
+class HasJson(Protocol):
+    """A value that writes itself as JSON."""
+
+    def to_json(self) -> JsonObject: ...
 
 
-def to_json(design: DataclassInstance, kind: str) -> JsonObject:
-    """The fields as JSON-able values, those of the trunk among them, with "kind" and "schema"."""
+def values_to_json(owner: DataclassInstance, kind: str) -> JsonObject:
+    """The fields of a design or space as JSON-able values, those of its trunk among them, with "kind" and "schema"."""
     values: JsonObject = {"kind": kind, "schema": SCHEMA}
-    for item in fields(design):
-        value = getattr(design, item.name)
+    for item in fields(owner):
+        value = getattr(owner, item.name)
         if isinstance(value, Trunk):
             values |= value.to_json()
+        elif isinstance(value, HasJson):
+            values[item.name] = value.to_json()
         else:
             values[item.name] = list(value) if isinstance(value, tuple) else value
     return values
+
+
+def values_from_json(
+    cls: type[DataclassInstance],
+    data: Mapping[str, Any],
+    *,
+    kind: str,
+    required: Collection[str],
+    error: type[EngineError] = InvalidDesign,
+) -> JsonObject:
+    """The arguments of a design or space from its JSON: a `Trunk`, and the other fields as they stand there."""
+    own = (item.name for item in fields(cls) if item.name != "trunk")
+    keys = (*TRUNK_KEYS, *own)
+    values = json_object(data, kind=kind, schema=SCHEMA, keys=keys, required=required, error=error)
+    return {"trunk": Trunk.take_from(values), **values}

@@ -8,20 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from engine.checks import JsonObject, json_object, set_fields, whole_number
+from engine.checks import JsonObject, set_fields, whole_number
 from engine.designs.anynet import AnyNetDesign
 from engine.designs.parameters import (
     LARGEST_STRIDE,
     MOST_STAGES,
-    SCHEMA,
     bottleneck_ratio,
-    check_without_bottleneck,
-    own_keys,
     regnet_parameters,
-    to_json,
+    values_from_json,
+    values_to_json,
 )
 from engine.designs.stages import generate_stages
-from engine.designs.trunk import TRUNK_KEYS, Trunk, check_trunk
+from engine.designs.trunk import Trunk, check_trunk
 from engine.errors import InvalidDesign
 
 REQUIRED_KEYS = ("depth", "w_0", "w_a", "w_m", "group_width")
@@ -76,8 +74,9 @@ class RegNetDesign:
                 self.stage_stride, parameter="stage_stride", error=InvalidDesign, high=LARGEST_STRIDE
             ),
         )
-        names = ("bottleneck_ratio", "group_width")
-        check_without_bottleneck(self.trunk, {name: (getattr(self, name),) for name in names})
+        for name in ("bottleneck_ratio", "group_width"):
+            value = getattr(self, name)
+            self.trunk.check_without_bottleneck(name, [value], given=value, error=InvalidDesign)
         self.as_generated()
 
     def as_generated(self) -> AnyNetDesign:
@@ -102,14 +101,12 @@ class RegNetDesign:
 
     def to_json(self) -> JsonObject:
         """The design as JSON-able values, with "kind" and "schema"."""
-        return to_json(self, "regnet")
+        return values_to_json(self, "regnet")
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RegNetDesign:
         """The design that `to_json` wrote; raises `InvalidDesign` as `AnyNetDesign.from_json` does."""
-        keys = (*TRUNK_KEYS, *own_keys(cls))
-        values = json_object(data, kind="regnet", schema=SCHEMA, keys=keys, required=REQUIRED_KEYS, error=InvalidDesign)
-        return cls(trunk=Trunk.take_from(values), **values)
+        return cls(**values_from_json(cls, data, kind="regnet", required=REQUIRED_KEYS))
 
     def _stages(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         generated = generate_stages(

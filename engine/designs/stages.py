@@ -61,7 +61,7 @@ def stage_starts(*, w_0: Floats, w_a: Floats, w_m: Floats, levels: int, depth: i
         exact = w_0 * np.expm1(half_levels * log_m) / w_a
     exact = np.minimum(exact, float(depth))
     starts: Floats = np.ceil(exact)
-    # Close to a whole number the last bits decide, and Eq. 2 and 3 as they stand are the definition.
+    # Close to a whole number the last bits decide: there Eq. 2 and 3 are evaluated literally, as the definition.
     rows, columns = np.nonzero((np.abs(exact - np.rint(exact)) <= 1e-9 * (1.0 + exact)) & (exact < depth))
     if len(rows):
         block = np.rint(exact[rows, columns])
@@ -71,7 +71,7 @@ def stage_starts(*, w_0: Floats, w_a: Floats, w_m: Floats, levels: int, depth: i
 
 
 def level_widths(*, w_0: Floats, w_m: Floats, levels: int) -> Ints:
-    """Widths of the levels 0..``levels``-1, multiples of 8; shape (levels, n). Beyond any design they stop growing."""
+    """Widths of the levels 0..``levels``-1, multiples of 8; shape (levels, n). They are capped beyond any design."""
     factors = np.empty((levels, len(w_0)))
     factors[0] = 1.0
     with np.errstate(over="ignore"):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from engine.checks import JsonObject, finite_number, one_of, set_fields, shown, whole_number
+from engine.checks import JsonObject, brief, finite_number, one_of, set_fields, whole_number
 from engine.errors import EngineError, InvalidTrunk
 
 STEMS = ("cifar", "simple", "imagenet")
@@ -68,6 +69,18 @@ class Trunk:
         """Whether the block is a bottleneck: only these have an inner width, groups and squeeze-and-excitation."""
         return self.block in BOTTLENECK_BLOCKS
 
+    def check_without_bottleneck(
+        self, parameter: str, values: Iterable[float], *, given: float | str, error: type[EngineError]
+    ) -> None:
+        """Refuse ratios and groups other than 1 where the block has no bottleneck; ``given`` is what was typed in."""
+        if not self.has_bottleneck and any(value != 1 for value in values):
+            words = given if isinstance(given, str) else f"{given:g}"
+            raise error(
+                f"{parameter} must be 1 for the block {self.block}, which has no bottleneck; got {words}.",
+                parameter=parameter,
+                value=given,
+            )
+
     def to_json(self) -> JsonObject:
         """The five values. Designs and spaces write them among their own, without an object around them."""
         return asdict(self)
@@ -84,4 +97,4 @@ TRUNK_KEYS = tuple(item.name for item in fields(Trunk))
 def check_trunk(value: Any, error: type[EngineError]) -> None:
     """Refuse anything but a `Trunk`."""
     if not isinstance(value, Trunk):
-        raise error(f"trunk must be a Trunk, got {shown(value)}.", parameter="trunk", value=value)
+        raise error(f"trunk must be a Trunk, got {brief(value)}.", parameter="trunk", value=value)

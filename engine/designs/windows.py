@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.checks import JsonObject, finite_number, sequence, set_fields, shown
+from engine.checks import JsonObject, brief, finite_number, sequence, set_fields
 from engine.errors import InvalidRegime
 
 COMPLEXITIES = ("flops", "params", "acts")
@@ -53,10 +53,10 @@ class Window:
     def from_json(cls, data: Mapping[str, Any]) -> Window:
         """The window that `to_json` wrote; raises `InvalidRegime` for unknown keys and bad values."""
         if not isinstance(data, Mapping):
-            raise InvalidRegime(f"A window was expected, got {shown(data)}.", parameter="window", value=data)
+            raise InvalidRegime(f"A window was expected, got {brief(data)}.", parameter="window", value=data)
         for key in data:
             if key not in COMPLEXITIES:
-                raise InvalidRegime(f"{shown(key)} is no parameter of a window.", parameter=str(key), value=data[key])
+                raise InvalidRegime(f"{brief(key)} is no parameter of a window.", parameter=str(key), value=data[key])
         return cls(**data)
 
 
@@ -66,7 +66,7 @@ def _bounds(name: str, value: Any) -> Bounds | None:
     ends = sequence(value, parameter=name, error=InvalidRegime)
     if len(ends) != 2:
         raise InvalidRegime(
-            f"{name} must be the lowest and the highest value, got {shown(value)}.", parameter=name, value=value
+            f"{name} must be the lowest and the highest value, got {brief(value)}.", parameter=name, value=value
         )
     low, high = (None if end is None else _bound(name, end) for end in ends)
     if low is not None and high is not None and low > high:

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
 from engine.checks import JsonObject, set_fields, whole_number
 from engine.designs import AnyNetDesign, Design, RegNetDesign
-from engine.designs.parameters import MOST_STAGES, SCHEMA, own_keys
+from engine.designs.parameters import MOST_STAGES, values_from_json, values_to_json
 from engine.designs.stages import WIDTH_QUANTUM
 from engine.designs.trunk import Trunk, check_trunk
 from engine.errors import InvalidSpace
 from engine.spaces import checks as space_checks
 from engine.spaces.answers import Answer, Part, equal_part, range_part, rule_part, support_part, trunk_parts, value_part
-from engine.spaces.base import ONE, BaseSpace, values_from_json
+from engine.spaces.base import ONE, BaseSpace
 from engine.spaces.checks import RULES
 from engine.spaces.laws import Law
 from engine.spaces.regnet import RegNetSpace
@@ -147,14 +147,18 @@ class AnyNetSpace(BaseSpace):
                 parts += _anynet_parts(child, self)
         return Answer(tuple(parts))
 
-    def log_probability(self, design: AnyNetDesign) -> float:
-        """Natural logarithm of the probability of the design's parameters as drawn; minus infinity outside."""
+    def log_probability(self, design: Design) -> float:
+        """Natural logarithm of the probability of the design's parameters as drawn; minus infinity outside.
+
+        A RegNet design is asked by the stages it generates.
+        """
         if not self.contains(design):
             return -math.inf
-        return self.log_probability_of({name: _stage_values(design, name) for name in self.sequences})
+        stages = design.as_generated() if isinstance(design, RegNetDesign) else design
+        return self.log_probability_of({name: _stage_values(stages, name) for name in self.sequences})
 
     def parameter_paths(self) -> dict[str, tuple[str | int, ...]]:
-        """Where each parameter that varies stands in the JSON of a design as drawn: plot column to path."""
+        """For each parameter that varies, its column and its path in the JSON of a design as drawn."""
         columns = (("d", "stage_depths", "depths"), ("w", "stage_widths", "widths"),
                    ("b", "bottleneck_ratios", "bottleneck_ratios"),
                    ("groups" if self.groups else "g", self.group_parameter, self.group_parameter))  # fmt: skip
@@ -173,23 +177,20 @@ class AnyNetSpace(BaseSpace):
 
     def to_json(self) -> JsonObject:
         """The space as JSON-able values, with "kind" and "schema"; a law that all stages share is written once."""
-        values: JsonObject = {"kind": self.kind, "schema": SCHEMA}
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if isinstance(value, Trunk):
-                values |= value.to_json()
-            elif item.name in STAGE_LAWS:
-                if value:
-                    laws = [law.to_json() for law in value]
-                    values[item.name] = laws[0] if all(law == value[0] for law in value) else laws
+        values = values_to_json(self, self.kind)
+        for name in STAGE_LAWS:
+            laws: tuple[Law, ...] = getattr(self, name)
+            if laws:
+                listed = [law.to_json() for law in laws]
+                values[name] = listed[0] if laws.count(laws[0]) == len(laws) else listed
             else:
-                values[item.name] = list(value) if isinstance(value, tuple) else value
+                del values[name]
         return values
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> AnyNetSpace:
         """The space that `to_json` wrote; raises `InvalidSpace` for other schemas, unknown keys and bad values."""
-        values = values_from_json(data, kind=cls.kind, keys=own_keys(cls), required=("depths", "widths"))
+        values = values_from_json(cls, data, kind=cls.kind, required=("depths", "widths"), error=InvalidSpace)
         for name in set(STAGE_LAWS) & set(values):
             listed = values[name] if isinstance(values[name], list) else [values[name]]
             values[name] = tuple(space_checks.law_from_json(name, law) for law in listed)
@@ -203,7 +204,7 @@ def _stage_values(design: AnyNetDesign, name: str) -> Sequence[float]:
     if name == "bottleneck_ratios" or getattr(design, name):
         values: Sequence[float] = getattr(design, name)
         return values
-    # Groups given the other way round: what group compatibility makes of them.
+    # The space gives groups by width and the design by number, or the reverse: compare them as adjusted.
     adjusted = design.to_anynet()
     if name == "group_widths":
         return adjusted.group_widths

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 
-from engine.checks import JsonObject, json_object
-from engine.designs.parameters import SCHEMA
-from engine.designs.trunk import TRUNK_KEYS, Trunk
-from engine.errors import InvalidSpace
+from engine.checks import JsonObject
+from engine.designs import Design, Trunk
 from engine.spaces.answers import Answer
 from engine.spaces.laws import choice
 from engine.spaces.sequences import LawSequence
@@ -47,17 +45,15 @@ class BaseSpace(ABC):
         """Whether every design of this space provably lies in the parent: ``reason`` and ``parts`` say why not."""
         return parent.contains_space(self)
 
-    def log_probability_of(self, values: Mapping[str, Any]) -> float:
+    @abstractmethod
+    def log_probability(self, design: Design) -> float:
+        """Natural logarithm of the probability of the design's parameters as drawn; minus infinity outside."""
+
+    @abstractmethod
+    def to_json(self) -> JsonObject:
+        """The space as JSON-able values, with "kind" and "schema"."""
+
+    def log_probability_of(self, values: Mapping[str, Sequence[float]]) -> float:
         """Natural logarithm of the probability that the laws give these values, one list for each of ``sequences``."""
         columns = {name: np.array(values[name])[:, None] for name in self.sequences}
         return sum(float(law.log_probabilities(columns[name])[0]) for name, law in self.sequences.items())
-
-
-def values_from_json(
-    data: Mapping[str, Any], *, kind: str, keys: Collection[str], required: Collection[str]
-) -> JsonObject:
-    """The arguments of a space from its JSON, with a `Trunk` and with laws still as JSON."""
-    values = json_object(
-        data, kind=kind, schema=SCHEMA, keys=(*TRUNK_KEYS, *keys), required=required, error=InvalidSpace
-    )
-    return {"trunk": Trunk.take_from(values), **values}

@@ -19,7 +19,7 @@ from engine.spaces.regnet import RegNetSpace
 from engine.spaces.sequences import Positions
 from engine.spaces.space import Space
 
-# Why a candidate can be rejected, as a key of the draw's report and in words; a candidate counts for the first.
+# Why a candidate can be rejected: a key of the draw's report, and words. A candidate counts for its first reason.
 REASONS = {
     "": "",
     "stages": "the number of stages lay outside the space's range",
@@ -66,12 +66,12 @@ class Candidates:
     columns: DesignColumns
 
     def reject(self, rejected: NDArray[np.bool_], reason: str) -> None:
-        """Mark those of the kept that are rejected and not marked yet."""
+        """Mark the rejected among those kept, unless they have a reason already."""
         marked = self.kept[rejected]
         self.reasons[marked[self.reasons[marked] == 0]] = CODES[reason]
 
     def reject_over_limits(self, counts: Complexities) -> None:
-        """Mark those over the space's limits of params and acts."""
+        """Reject candidates over the space's limits of params and acts."""
         if isinstance(self.space, RegNetSpace):
             for name, values, most in self.space.complexity_limits(counts.flops, counts.params, counts.acts):
                 self.reject(values >= most, name)
@@ -99,7 +99,7 @@ class Candidates:
 
 
 def draw_candidates(space: Space, generator: np.random.Generator, size: int) -> Candidates:
-    """``size`` candidates from the space's law, its order and sharing rules met, the others marked."""
+    """``size`` candidates that meet the space's rules of order and sharing; those that break others are marked."""
     drawn = {name: sequence.draw(generator, size) for name, sequence in space.sequences.items()}
     candidates = (
         _anynet_candidates(space, drawn) if isinstance(space, AnyNetSpace) else _regnet_candidates(space, drawn)

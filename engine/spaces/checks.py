@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.checks import LARGEST_WHOLE, finite_number, positive_number, sequence, shown, whole_number
-from engine.designs.parameters import LARGEST_RATIO, LARGEST_STRIDE, MOST_STAGES
+from engine.checks import LARGEST_WHOLE, brief, finite_number, positive_number, sequence, whole_number
+from engine.designs.parameters import LARGEST_RATIO, LARGEST_STRIDE, MOST_STAGES, no_whole_inverse
 from engine.designs.stages import LARGEST_REGNET_DEPTH, WIDTH_QUANTUM
 from engine.designs.trunk import Trunk
 from engine.errors import InvalidSpace
@@ -24,12 +24,12 @@ RULES: dict[str, tuple[str, Relation, str]] = {
     "depths_non_decreasing": ("depths", "non_decreasing", "no stage with fewer blocks than the one before"),
 }
 TIES = ("", "w_0_equals_w_a")
-# About 30 times what the authors' ranges take, which are counted in 0.05 s.
+# About 30 times the work for the authors' ranges, which takes 0.05 s.
 MOST_COUNTING_WORK = 10**8
 
 
 def laws_of_stages(name: str, laws: Any, stages: int) -> tuple[Law, ...]:
-    """One checked law a stage, from one law for all or a sequence of them."""
+    """One checked law for each stage, from one law for all or a sequence of laws."""
     listed = (laws,) if isinstance(laws, Law) else sequence(laws, parameter=name, error=InvalidSpace)
     if len(listed) == 1:
         listed = listed * stages
@@ -45,12 +45,12 @@ def laws_of_stages(name: str, laws: Any, stages: int) -> tuple[Law, ...]:
 def checked_law(name: str, law: Any) -> Law:
     """The law, whose values must all be possible values of the parameter."""
     if not isinstance(law, Law):
-        raise InvalidSpace(f"{name} must be a law, got {shown(law)}.", parameter=name, value=law)
+        raise InvalidSpace(f"{name} must be a law, got {brief(law)}.", parameter=name, value=law)
     values = law.values
     if name in ("w_a", "w_m"):
         below, demand = (values < 0, "at least 0") if name == "w_a" else (values <= 1, "above 1")
     elif name in ("bottleneck_ratio", "bottleneck_ratios"):
-        below = (values * LARGEST_RATIO < 1) | (values > LARGEST_RATIO) | _no_whole_inverse(values)
+        below = (values * LARGEST_RATIO < 1) | (values > LARGEST_RATIO) | no_whole_inverse(values)
         demand = f"1 to {LARGEST_RATIO}, or below 1 with a whole inverse"
     elif name == "w_0":
         below, demand = (values < 1) | (values % WIDTH_QUANTUM != 0), f"a positive multiple of {WIDTH_QUANTUM}"
@@ -64,7 +64,7 @@ def checked_law(name: str, law: Any) -> Law:
 
 
 def law_from_json(name: str, data: Any) -> Law:
-    """The law of a parameter from its JSON; an error names the parameter before the law's own."""
+    """The law of a parameter from its JSON; an error names both, such as ``widths.low``."""
     try:
         return Law.from_json(data)
     except InvalidSpace as error:
@@ -72,17 +72,11 @@ def law_from_json(name: str, data: Any) -> Law:
 
 
 def check_without_bottleneck(trunk: Trunk, laws: Mapping[str, tuple[Law, ...]]) -> None:
-    """Refuse ratios and groups other than 1 for blocks without a bottleneck."""
-    if trunk.has_bottleneck:
-        return
+    """Refuse laws of ratios and groups that give more than 1, for blocks without a bottleneck."""
     for name, listed in laws.items():
         for law in listed:
-            if law.values[0] != 1 or law.values[-1] != 1:
-                raise InvalidSpace(
-                    f"{name} must be 1 for the block {trunk.block}, which has no bottleneck; got {law.describe()}.",
-                    parameter=name,
-                    value=law.describe(),
-                )
+            ends = (law.values[0], law.values[-1])
+            trunk.check_without_bottleneck(name, ends, given=law.describe(), error=InvalidSpace)
 
 
 def check_countable(depth: Law, w_0: Law, w_m: Law, stages: int) -> None:
@@ -98,7 +92,7 @@ def check_countable(depth: Law, w_0: Law, w_m: Law, stages: int) -> None:
 
 
 def strides(name: str, values: Any, stages: int) -> tuple[int, ...]:
-    """One stride a stage; an empty sequence means 2 everywhere."""
+    """One stride for each stage; an empty sequence means 2 everywhere."""
     listed = sequence(values, parameter=name, error=InvalidSpace) or (2,) * stages
     if len(listed) != stages:
         raise InvalidSpace(
@@ -115,7 +109,7 @@ def rules(values: Any, *, by_number: bool) -> tuple[str, ...]:
     for value in given:
         if not isinstance(value, str) or value not in RULES:
             raise InvalidSpace(
-                f"rules must be among {', '.join(RULES)}, got {shown(value)}.", parameter="rules", value=value
+                f"rules must be among {', '.join(RULES)}, got {brief(value)}.", parameter="rules", value=value
             )
     if by_number and "shared_group_width" in given:
         raise InvalidSpace(
@@ -131,7 +125,9 @@ def stage_range(values: Any) -> tuple[int, int]:
     given = (values, values) if isinstance(values, int) else sequence(values, parameter="stages", error=InvalidSpace)
     if len(given) != 2:
         raise InvalidSpace(
-            f"stages must be the fewest and the most stages, got {shown(values)}.", parameter="stages", value=values
+            f"stages must be the fewest and the most stages, got {brief(values)}.",
+            parameter="stages",
+            value=values,
         )
     low, high = (whole_number(value, parameter="stages", error=InvalidSpace, high=MOST_STAGES) for value in given)
     if low > high:
@@ -151,7 +147,7 @@ def params_limit(value: Any) -> tuple[float, float] | None:
     given = sequence(value, parameter="params_limit", error=InvalidSpace)
     if len(given) != 2:
         raise InvalidSpace(
-            f"params_limit must be two numbers a and b, for params < a + b * F million; got {shown(value)}.",
+            f"params_limit must be two numbers a and b, for params < a + b * F million; got {brief(value)}.",
             parameter="params_limit",
             value=value,
         )
@@ -167,8 +163,3 @@ def params_limit(value: Any) -> tuple[float, float] | None:
 def acts_limit(value: Any) -> float | None:
     """The coefficient of the limit, or None."""
     return None if value is None else positive_number(value, parameter="acts_limit", error=InvalidSpace)
-
-
-def _no_whole_inverse(ratios: Any) -> Any:
-    inverse = 1 / np.maximum(ratios, 1 / LARGEST_RATIO)
-    return (ratios < 1) & (np.abs(inverse - np.rint(inverse)) > 1e-6 * inverse)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from engine.checks import JsonObject, finite_number, one_of, positive_number, sequence, shown
+from engine.checks import JsonObject, brief, finite_number, one_of, positive_number, sequence
 from engine.errors import InvalidSpace
 
 # Every kind of law, and what people read for it.
@@ -114,13 +114,13 @@ class Law:
     def from_json(cls, data: Mapping[str, Any]) -> Law:
         """The law that `to_json` wrote; raises `InvalidSpace` for unknown or missing keys and for bad values."""
         if not isinstance(data, Mapping):
-            raise InvalidSpace(f"A law was expected, got {shown(data)}.", parameter="kind", value=data)
+            raise InvalidSpace(f"A law was expected, got {brief(data)}.", parameter="kind", value=data)
         kind = one_of(data.get("kind"), KINDS, parameter="kind", error=InvalidSpace)
         known = {"kind", "values", "weights"} if kind == "choice" else {"kind", "low", "high", "step"}
         for key in data:
             if key not in known:
                 raise InvalidSpace(
-                    f"{shown(key)} is no parameter of a {kind} law.", parameter=str(key), value=data[key]
+                    f"{brief(key)} is no parameter of a {kind} law.", parameter=str(key), value=data[key]
                 )
         if kind == "choice":
             return cls(kind=kind, listed=data.get("values", ()), weights=data.get("weights", ()))
@@ -255,7 +255,7 @@ def _plain(number: float) -> float:
 
 def _number_words(numbers: Sequence[float]) -> str:
     """Whole numbers in full, others to four digits."""
-    return ", ".join(f"{int(n):,}" if float(n).is_integer() else f"{n:,.4g}" for n in numbers)
+    return ", ".join(f"{n:,.0f}" if float(n).is_integer() or abs(n) >= 1e4 else f"{n:,.4g}" for n in numbers)
 
 
 def _bounded(name: str, value: Any) -> float:

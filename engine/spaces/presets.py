@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from engine.checks import shown
+from engine.checks import brief
 from engine.designs import AnyNetDesign, Design, RegNetDesign, Trunk
 from engine.errors import InvalidDesign, InvalidSpace
 from engine.spaces.anynet import AnyNetSpace
@@ -24,15 +24,6 @@ RULES_BY_LETTER: dict[str, tuple[str, ...]] = {
     "C": ("shared_bottleneck_ratio", "shared_group_width"),
     "D": ("shared_bottleneck_ratio", "shared_group_width", "widths_non_decreasing"),
     "E": ("shared_bottleneck_ratio", "shared_group_width", "widths_non_decreasing", "depths_non_decreasing"),
-}
-# [DNDS] section 3.2 and table 1 quote these rounded sizes; D and E are estimates by 4! that ignore equal widths.
-QUOTED_SIZES = {
-    "AnyNetX-A": 1.8e18,
-    "AnyNetX-B": 6.8e16,
-    "AnyNetX-C": 3.2e14,
-    "AnyNetX-D": 1.3e13,
-    "AnyNetX-E": 5.5e11,
-    "RegNetX-paper": 3.0e8,
 }
 RATIOS = choice([1, 2, 4])
 # The blocks of [DNDS] by their letter. R has those of X, and its spaces have no groups.
@@ -56,7 +47,7 @@ def space(name: str) -> Space:
     """
     builders = _space_builders()
     if name not in builders:
-        raise InvalidSpace(f"There is no space named {shown(name)}; see space_names().", parameter="name", value=name)
+        raise InvalidSpace(f"There is no space named {brief(name)}; see space_names().", parameter="name", value=name)
     return builders[name]()
 
 
@@ -71,7 +62,7 @@ def design(name: str) -> Design:
     designs = _designs()
     if name not in designs:
         raise InvalidDesign(
-            f"There is no design named {shown(name)}; see design_names().", parameter="name", value=name
+            f"There is no design named {brief(name)}; see design_names().", parameter="name", value=name
         )
     return designs[name]
 
@@ -84,11 +75,6 @@ def space_names() -> tuple[str, ...]:
 def design_names() -> tuple[str, ...]:
     """The names that `design` knows."""
     return tuple(_designs())
-
-
-def quoted_size(name: str) -> float | None:
-    """The rounded size that the paper quotes for the space, where it quotes one; `Space.size` is exact."""
-    return QUOTED_SIZES.get(name)
 
 
 @cache
@@ -124,7 +110,7 @@ def _later(build: Callable[..., Space], *args: Any, **options: Any) -> Callable[
 
 
 def _letters(block: str) -> tuple[str, ...]:
-    """The rules that say something about a block: those on ratios and groups need some."""
+    """The letters of the rules that can hold for a block: rules on ratios and groups need a block that has these."""
     return {"R": ("A", "B", "D", "E"), "V": ("A", "D", "E"), "VR": ("A", "D", "E")}.get(
         block, ("A", "B", "C", "D", "E")
     )
@@ -153,7 +139,7 @@ def _anynet(block: str, letter: str, stages: int) -> AnyNetSpace:
 
 def _classic(name: str) -> AnyNetSpace:
     """The families of [NDSVR] table 1: three stages, CIFAR stem, log-spaced depths and widths."""
-    # Depths are rounded up: to the nearest, two of the nine would be 1.
+    # Depths are rounded up; rounded to the nearest, two of the nine would be 1.
     depths = choice([1, 2, 3, 4, 5, 8, 11, 17, 24])
     widths = choice([16, 21, 26, 34, 44, 56, 73, 93, 120, 155, 199, 256])
     laws: dict[str, Any] = {}

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 
 from engine.checks import JsonObject, one_of, set_fields
-from engine.designs import AnyNetDesign, Design, RegNetDesign
-from engine.designs.complexity import complexity
-from engine.designs.parameters import SCHEMA, own_keys
+from engine.designs import AnyNetDesign, Design
+from engine.designs.complexity import Number, complexity
+from engine.designs.parameters import values_from_json, values_to_json
 from engine.designs.stages import WIDTH_QUANTUM
 from engine.designs.trunk import Trunk, check_trunk
 from engine.errors import InvalidSpace
@@ -28,7 +28,7 @@ from engine.spaces.answers import (
     value_part,
     value_words,
 )
-from engine.spaces.base import ONE, BaseSpace, values_from_json
+from engine.spaces.base import ONE, BaseSpace
 from engine.spaces.checks import TIES
 from engine.spaces.laws import Law
 from engine.spaces.regnet_counts import count_generations
@@ -162,7 +162,7 @@ class RegNetSpace(BaseSpace):
             return Answer((Part("kind", False, reason),))
         return Answer((*trunk_parts(child.trunk, self.trunk), *_parts(child, self)))
 
-    def complexity_limits(self, flops: Any, params: Any, acts: Any) -> Iterator[tuple[str, Any, Any]]:
+    def complexity_limits(self, flops: Number, params: Number, acts: Number) -> Iterator[tuple[str, Number, Number]]:
         """Each limit of the space as its name, the values it is about, and what they must stay below."""
         if self.params_limit is not None:
             constant, slope = self.params_limit
@@ -180,7 +180,7 @@ class RegNetSpace(BaseSpace):
             linear = (initial + slope * float(self.depth.values[-1] - 1)) * math.sqrt(multiplier)
             with np.errstate(over="ignore"):
                 bound = min(linear, initial * float(np.power(multiplier, number - 1)))
-        # Half a quantum of rounding, and the last bits of the bound itself.
+        # Allow for rounding by half a quantum, and for the last bits of the bound itself.
         widest = int((bound * (1 + 1e-9) + WIDTH_QUANTUM / 2) // WIDTH_QUANTUM) * WIDTH_QUANTUM
         if self.stage_width_limit is None:
             return widest
@@ -188,20 +188,20 @@ class RegNetSpace(BaseSpace):
         allowed = self.stage_width_limit // WIDTH_QUANTUM * WIDTH_QUANTUM
         return min(widest, allowed - WIDTH_QUANTUM * (stages - number))
 
-    def log_probability(self, design: RegNetDesign) -> float:
+    def log_probability(self, design: Design) -> float:
         """Natural logarithm of the probability that the laws give the design's parameters; minus infinity outside.
 
         Not divided by the share of candidates that generate valid stages and keep the limits of params and acts, which
         depend on the regime: it is the same for all designs and part of a draw's acceptance.
         """
         unlimited = replace(self, params_limit=None, acts_limit=None)
-        if not unlimited.contains(design):
+        if isinstance(design, AnyNetDesign) or not unlimited.contains(design):
             return -math.inf
         given = {name: (getattr(design, name),) for name in self.sequences if name != "w"}
         return self.log_probability_of({**given, "w": (design.w_0, design.w_a)})
 
     def parameter_paths(self) -> dict[str, tuple[str | int, ...]]:
-        """Where each parameter that varies stands in the JSON of a design as drawn: plot column to path."""
+        """For each parameter that varies, its column and its path in the JSON of a design as drawn."""
         return {
             name: (name,)
             for name in REGNET_LAWS
@@ -210,21 +210,12 @@ class RegNetSpace(BaseSpace):
 
     def to_json(self) -> JsonObject:
         """The space as JSON-able values, with "kind" and "schema"."""
-        values: JsonObject = {"kind": self.kind, "schema": SCHEMA}
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if isinstance(value, Trunk):
-                values |= value.to_json()
-            elif isinstance(value, Law):
-                values[item.name] = value.to_json()
-            else:
-                values[item.name] = list(value) if isinstance(value, tuple) else value
-        return values
+        return values_to_json(self, self.kind)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RegNetSpace:
         """The space that `to_json` wrote; raises `InvalidSpace` for other schemas, unknown keys and bad values."""
-        values = values_from_json(data, kind=cls.kind, keys=own_keys(cls), required=REGNET_LAWS[:4])
+        values = values_from_json(cls, data, kind=cls.kind, required=REGNET_LAWS[:4], error=InvalidSpace)
         for name in set(REGNET_LAWS) & set(values):
             values[name] = space_checks.law_from_json(name, values[name])
         return cls(**values)
@@ -242,7 +233,7 @@ class RegNetSpace(BaseSpace):
 
 
 def _parts(child: RegNetSpace, parent: RegNetSpace) -> Iterator[Part]:
-    """Whether the child lies in the parent, all but their trunks."""
+    """Whether the child lies in the parent, leaving their trunks aside."""
     yield equal_part("stage_stride", child.stage_stride, parent.stage_stride)
     initial, slope = child.sequences["w"].supports()
     supports = {"w_0": initial, "w_a": slope}

@@ -104,7 +104,7 @@ class LawSequence:
         return np.stack([law.values[row] for law, row in zip(self.laws, rows, strict=True)])
 
     def related(self, values: Sequence[float]) -> bool:
-        """Whether the values meet the relation, whatever the laws say of each."""
+        """Whether the values meet the relation, regardless of their laws."""
         if self.relation == "equal":
             return all(before == after for before, after in pairwise(values))
         return self.relation == "free" or all(before <= after for before, after in pairwise(values))
@@ -118,7 +118,7 @@ class LawSequence:
 
     @cached_property
     def _weights(self) -> tuple[list[Floats], float]:
-        """Weights to pick each place by, given the one before, and the log of the relation's probability."""
+        """The weights to draw each place with, given the place before, and the log of the relation's probability."""
         if self.relation == "free":
             return [law.probabilities for law in self.laws], 0.0
         if self.relation == "equal":

@@ -1,4 +1,4 @@
-"""The checks of what every statistic takes: one place, one kind of error, one way to say it."""
+"""Checks of the arguments that all statistics share."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def ks_test(values_a: npt.ArrayLike, values_b: npt.ArrayLike) -> KsTest:
     if not len(a) or not len(b):
         raise InvalidPopulation("A KS test needs at least one value of each population.", parameter="values")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # scipy says so where it falls back to the limiting law
+        warnings.simplefilter("ignore", RuntimeWarning)  # scipy warns where it falls back to the limiting law
         test = stats.ks_2samp(a, b, method="exact" if max(len(a), len(b)) <= EXACT_UP_TO else "asymp")
     distance = float(test.statistic)
     return KsTest(distance, ks_interval(distance, n_a=len(a), n_b=len(b)), float(test.pvalue), len(a), len(b))

@@ -70,7 +70,7 @@ def error_cost_front(errors: Errors, costs: npt.ArrayLike) -> Front:
     order = np.lexsort((percents, numbers))  # by cost, then by error
     cost, error = numbers[order], percents[order]
     lowest = np.minimum.accumulate(error)
-    # Samples sorted before this one: beaten if one of them is at most its error, unless it is alike in both.
+    # A sample is beaten if one sorted before it has at most its error, unless the two are equal in both.
     before = np.concatenate(([np.inf], lowest[:-1]))
     alike = np.concatenate(([False], (cost[1:] == cost[:-1]) & (error[1:] == error[:-1])))
     first_of_alike = np.maximum.accumulate(np.where(alike, 0, np.arange(len(order))))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from engine.checks import JsonObject
+from engine.designs import Design
 from engine.errors import InvalidPopulation
+from engine.spaces.base import BaseSpace
 from engine.spaces.sequences import LawSequence
 from engine.statistics.bootstrap import resampled_rows, weighted_percentiles
 from engine.statistics.checks import Errors, check_errors, check_share
@@ -22,19 +24,6 @@ LAWS_AND_RULES = frozenset(
     {"depths", "widths", "bottleneck_ratios", "group_widths", "groups", "rules"}
     | {"depth", "w_0", "w_a", "w_m", "bottleneck_ratio", "group_width", "tie"}
 )
-
-
-class SpaceLike(Protocol):
-    """What is asked of a space; `AnyNetSpace` and `RegNetSpace` answer it."""
-
-    @property
-    def sequences(self) -> Mapping[str, LawSequence]: ...
-
-    def log_probability(self, design: Any, /) -> float: ...
-
-    def is_subset_of(self, parent: Any, /) -> object: ...
-
-    def to_json(self) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +44,8 @@ class Source:
     """
 
     errors: Errors
-    designs: Sequence[Any]
-    space: SpaceLike
+    designs: Sequence[Design]
+    space: BaseSpace
     acceptance: float = 1.0
 
     def __post_init__(self) -> None:
@@ -102,7 +91,7 @@ class Reweighted:
     left_out: int
 
 
-def reweight(sources: Sequence[Source], target: SpaceLike, *, confidence: float = 0.95, seed: int = 0) -> Reweighted:
+def reweight(sources: Sequence[Source], target: BaseSpace, *, confidence: float = 0.95, seed: int = 0) -> Reweighted:
     """Estimate the error distribution of a space from samples of others under the same regime.
 
     A sample x has weight q(x) / sum_j (n_j / N) p_j(x), q and p_j the laws of the target and of the sources (each p_j
@@ -157,7 +146,7 @@ def reweight(sources: Sequence[Source], target: SpaceLike, *, confidence: float 
     )
 
 
-def _weights(sources: Sequence[Source], target: SpaceLike, counts: npt.NDArray[np.int64]) -> FloatArray:
+def _weights(sources: Sequence[Source], target: BaseSpace, counts: npt.NDArray[np.int64]) -> FloatArray:
     designs = [design for source in sources for design in source.designs]
     pooled = np.zeros(len(designs))
     for share, source in zip(counts / counts.sum(), sources, strict=True):
@@ -172,7 +161,7 @@ def _weights(sources: Sequence[Source], target: SpaceLike, counts: npt.NDArray[n
     return _probabilities(target, designs) / pooled
 
 
-def _probabilities(space: SpaceLike, designs: Sequence[Any]) -> FloatArray:
+def _probabilities(space: BaseSpace, designs: Sequence[Design]) -> FloatArray:
     return np.exp([space.log_probability(design) for design in designs])
 
 
@@ -204,7 +193,7 @@ def _quantiles(values: FloatArray, probabilities: tuple[float, float]) -> tuple[
     return float(low), float(high)
 
 
-def _check_covered(sources: Sequence[SpaceLike], target: SpaceLike) -> None:
+def _check_covered(sources: Sequence[BaseSpace], target: BaseSpace) -> None:
     """Refuse a target that reaches designs which no source could have drawn.
 
     Several sources that differ in laws and rules alone may cover it together: each value of the target has the set of
@@ -227,17 +216,17 @@ def _check_covered(sources: Sequence[SpaceLike], target: SpaceLike) -> None:
         )
 
 
-def _shape(space: SpaceLike) -> dict[str, int]:
+def _shape(space: BaseSpace) -> dict[str, int]:
     """The names of the parameters, and how many stages each has."""
     return {name: len(sequence.laws) for name, sequence in space.sequences.items()}
 
 
-def _without_laws(space: SpaceLike) -> dict[str, Any]:
+def _without_laws(space: BaseSpace) -> JsonObject:
     """All that is fixed for every design of the space: stem, block, limits."""
     return {key: value for key, value in space.to_json().items() if key not in LAWS_AND_RULES}
 
 
-def _rules_hold(source: SpaceLike, target: SpaceLike) -> bool:
+def _rules_hold(source: BaseSpace, target: BaseSpace) -> bool:
     """Whether all designs of the target meet the rules of the source."""
     return all(sequence.implies(source.sequences[name].relation) for name, sequence in target.sequences.items())
 

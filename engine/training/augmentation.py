@@ -26,7 +26,7 @@ def augment(images_NCHW: Tensor, augmentation: str, generator: torch.Generator) 
 
 
 def _crop_flip(images_NCHW: Tensor, generator: torch.Generator) -> Tensor:
-    """Pad by an eighth of the side (CIFAR's 4 of 32) with the mean colour, cut at random, flip every other."""
+    """Pad by an eighth of the side (CIFAR's 4 of 32) with the mean colour, crop at random, flip about half."""
     count, _, side, _ = images_NCHW.shape
     device = images_NCHW.device
     margin = max(1, side // 8)
@@ -41,7 +41,7 @@ def _crop_flip(images_NCHW: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _resized_crop_flip(images_NCHW: Tensor, generator: torch.Generator) -> Tensor:
-    """Cut a random part of 8 to 100 % of the area, 3:4 to 4:3, stretch it to the whole, flip every other."""
+    """Cut a random part of 8 to 100 % of the area, 3:4 to 4:3, stretch it to the whole, flip about half."""
     count = len(images_NCHW)
     area_N, aspect_N, left_N, top_N, flip_N = torch.rand(5, count, generator=generator)
     area_N = CROP_AREA[0] + (CROP_AREA[1] - CROP_AREA[0]) * area_N

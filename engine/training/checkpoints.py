@@ -78,11 +78,11 @@ class CheckpointStore:
             old.unlink(missing_ok=True)
 
     def load(self) -> dict[str, Any] | None:
-        """The latest state that is whole, of any attempt, with all tensors on the CPU; None where there is none."""
+        """The latest complete state of any attempt, with all tensors on the CPU; None if there is none."""
         return next((state for file in self._files() if (state := _read(file)) is not None), None)
 
     def clear(self) -> None:
-        """Remove all checkpoints of the run, and what a killed process left half written."""
+        """Remove all checkpoints of the run, and any file that a killed process left incomplete."""
         for file in self._files(suffixes=r"checkpoint|\d+\.tmp"):
             file.unlink(missing_ok=True)
 

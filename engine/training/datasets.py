@@ -29,7 +29,7 @@ CIFAR_MD5 = "c32a1d4ab5d03f1284b67883e8d13530"
 
 @dataclass(frozen=True, kw_only=True)
 class DataSetFacts:
-    """What is known of a data set without reading it; 0 where only its folder can tell."""
+    """What is known about a data set without reading it; 0 for what only its folder can tell."""
 
     name: str
     title: str
@@ -161,17 +161,6 @@ def available_data_sets(*, data_folder: Path | None = None) -> tuple[str, ...]:
         folders = [folder.name for folder in sorted(data_folder.iterdir()) if FOLDER_NAME.fullmatch(folder.name)]
         own = [f"{FOLDER_PREFIX}{folder}" for folder in folders if folder not in DATA_SETS]
     return tuple(name for name in (*DATA_SETS, *own) if find_data_set(name, data_folder=data_folder))
-
-
-def count_classes(name: str, *, data_folder: Path | None = None) -> int:
-    """Number of classes of a data set: from its facts, or the class folders of an own folder of images.
-
-    Raises
-    ------
-    DataMissing
-        Where the folder of images is not there.
-    """
-    return data_set_facts(name).num_classes or len(image_files.class_names(_require(name, data_folder)))
 
 
 def obtain_data_set(name: str, *, data_folder: Path) -> Path:

@@ -68,7 +68,7 @@ def device_kind(device: torch.device) -> str:
 
 
 def reset_peak_memory(device: torch.device) -> None:
-    """Start measuring anew; of a process, the system keeps only the peak since its start."""
+    """Start a new measurement on a GPU; for a process the system only knows the peak since its start."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
 

@@ -152,7 +152,7 @@ def _open_cifar_pickles(folder: Path) -> tuple[Split, Split]:
 
 
 def digits_folder() -> Path | None:
-    """Where scikit-learn lies, which brings the digits along."""
+    """The folder of scikit-learn, which ships the digits."""
     spec = importlib.util.find_spec("sklearn")
     return Path(spec.origin).parent if spec and spec.origin else None
 

@@ -34,9 +34,9 @@ from engine.training.networks import build_network
 from engine.training.regimes import Recipe as Recipe
 from engine.training.resident_data import ResidentData as ResidentData
 
-# Asking whether the loss is finite waits for a GPU to finish its queue; so rarely it costs nothing.
+# Checking that the loss is finite waits for the GPU to finish its queue; done this rarely it costs nothing.
 STEPS_BETWEEN_CHECKS = 50
-# Of what a checkpoint holds; those of another format are not gone on with.
+# The format of what a checkpoint holds. Checkpoints of another format are ignored.
 STATE_FORMAT = 2
 # Larger minibatches no longer fit into a core's cache and are slower.
 TEST_MINIBATCH_SIZE = {"cpu": 250, "cuda": 1000}
@@ -130,7 +130,7 @@ def train_network(
     time_limit : float, optional
         Seconds, counted with those before a resume.
     checkpoints : CheckpointStore, optional
-        Where to look for a training to go on with, and to write to after each epoch.
+        Where a checkpoint to resume from is looked for, and one is written after each epoch.
 
     Raises
     ------
@@ -150,16 +150,7 @@ def train_network(
     with memory_errors_named():
         watch = _Watch(on_step=on_step, should_stop=should_stop, time_limit=time_limit)
         training = _Training(design, recipe, data, seed, place, watch)
-        if checkpoints:
-            training.resume(checkpoints)
-        resumed_from = len(training.epochs)
-        for number in range(resumed_from + 1, recipe.epochs + 1):
-            epoch = training.run_epoch(number)
-            if checkpoints:
-                checkpoints.save(training.state())
-            if on_epoch:
-                on_epoch(epoch)
-        return training.result(resumed_from)
+        return training.run(checkpoints=checkpoints, on_epoch=on_epoch)
 
 
 def learning_rate_at(recipe: Recipe, epoch: float) -> float:
@@ -209,7 +200,7 @@ class _Watch:
 
 
 class _Training:
-    """One network with its momenta, its data and what it has reached so far."""
+    """One network with its momenta, its data and its progress so far."""
 
     def __init__(
         self, design: Design, recipe: Recipe, data: ResidentData, seed: int, device: torch.device, watch: _Watch
@@ -236,6 +227,21 @@ class _Training:
         self.parameters: list[Tensor] = list(self.network.parameters())
         self.momenta: list[Tensor | None] = [None] * len(self.parameters)  # the first step fills them in
 
+    def run(
+        self, *, checkpoints: CheckpointStore | None, on_epoch: Callable[[EpochResult], object] | None
+    ) -> TrainingResult:
+        """Train all epochs, or those that remain after a checkpoint."""
+        if checkpoints:
+            self.resume(checkpoints)
+        resumed_from = len(self.epochs)
+        for number in range(resumed_from + 1, self.recipe.epochs + 1):
+            epoch = self.run_epoch(number)
+            if checkpoints:
+                checkpoints.save(self.state())
+            if on_epoch:
+                on_epoch(epoch)
+        return self.result(resumed_from)
+
     def run_epoch(self, number: int) -> EpochResult:
         """Train and test once, number counted from 1."""
         started = time.monotonic()
@@ -256,7 +262,7 @@ class _Training:
         return epoch
 
     def _train(self, number: int) -> tuple[float, float]:
-        """Mean loss and error in percent over one pass; what fills no minibatch is left out, as in the peer."""
+        """Mean loss and error in percent over one pass; as in pycls, an incomplete minibatch at the end is left out."""
         self.network.train()
         generator = _generator(self.seed, number)
         order_N = torch.randperm(len(self.data.train_labels_N), generator=generator).to(self.device)
@@ -346,7 +352,7 @@ class _Training:
         }
 
     def resume(self, checkpoints: CheckpointStore) -> None:
-        """Take over the latest checkpoint of this very training; those of another one are removed."""
+        """Resume from the latest checkpoint of this same training; checkpoints of any other are removed."""
         state = checkpoints.load()
         if state is None:
             return
@@ -384,7 +390,7 @@ def _check_finite(total: Tensor, epoch: int) -> None:
 
 
 def _generator(seed: int, epoch: int) -> torch.Generator:
-    """Random numbers of one epoch, or with epoch 0 of the first weights; neighbouring seeds are unrelated."""
+    """The random numbers of one epoch, or of the first weights for epoch 0; neighbouring seeds are unrelated."""
     return torch.Generator().manual_seed(int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0]))
 
 

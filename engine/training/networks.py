@@ -106,7 +106,7 @@ class Block(nn.Module):
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """torch's own without its count of minibatches, which only a momentum of None needs: 2 % of a small network."""
+    """torch's batch norm without its counter of minibatches, which only a momentum of None needs: 2 % of the time."""
 
     def forward(self, features_NCHW: Tensor) -> Tensor:
         return torch.batch_norm(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from engine.checks import finite_number, json_object, one_of, whole_number
+from engine.checks import JsonObject, finite_number, json_object, one_of, whole_number
 from engine.designs.windows import Window
 from engine.errors import InvalidRegime
 from engine.training.datasets import data_set_facts
@@ -79,7 +79,7 @@ class Recipe:
         if self.nesterov and self.momentum == 0:
             raise InvalidRegime("nesterov needs a momentum above 0, got 0.", parameter="nesterov", value=True)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """The recipe as JSON-able values, with "kind" and "schema"."""
         return {"kind": "recipe", "schema": SCHEMA, **_values(self)}
 
@@ -151,7 +151,7 @@ class Regime:
         """Channels of the input image."""
         return data_set_facts(self.data_set).in_channels
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """The regime as JSON-able values, with "kind" and "schema"."""
         nested = {"window": self.window.to_json(), "recipe": self.recipe.to_json()}
         return {"kind": "regime", "schema": SCHEMA, **_values(self), **nested}
@@ -216,7 +216,7 @@ def regime_presets() -> dict[str, Regime]:
     }
 
 
-def _values(owner: Recipe | Regime) -> dict[str, Any]:
+def _values(owner: Recipe | Regime) -> JsonObject:
     return {item.name: getattr(owner, item.name) for item in fields(owner)}
 
 

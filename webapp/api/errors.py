@@ -14,7 +14,7 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError
 from ninja.errors import ValidationError as BadParameters
 
-from engine.checks import shown
+from engine.checks import brief
 from engine.errors import EngineError
 from webapp.api.bodies import BadJsonError
 from webapp.services import Refused
@@ -54,7 +54,7 @@ def answer(status: int, said: str, *, parameter: str | None = None, value: Any =
     body = {
         "error": said,
         "parameter": parameter or None,
-        "value": None if value is None else shown(value),
+        "value": None if value is None else brief(value),
     }
     return JsonResponse(body, status=status)
 
@@ -95,7 +95,7 @@ def _bad_parameters(request: HttpRequest, error: BadParameters) -> HttpResponse:
     name = ".".join(str(step) for step in steps)
     words = COMPLAINTS.get(first["type"], "{name}: {message}.")
     value = first.get("input")
-    said = words.format(name=name, value=shown(value), message=first["msg"], **first.get("ctx", {}))
+    said = words.format(name=name, value=brief(value), message=first["msg"], **first.get("ctx", {}))
     return answer(422, said, parameter=name, value=None if first["type"] == "missing" else value)
 
 

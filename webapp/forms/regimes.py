@@ -6,13 +6,12 @@ from typing import Any
 
 from django import forms
 
-from engine.designs.windows import Window
+from engine.designs.windows import COMPLEXITIES, Window
 from engine.errors import InvalidRegime, InvalidSpace
 from engine.training.datasets import DATA_SETS, FOLDER_PREFIX
 from engine.training.regimes import AUGMENTATIONS, PRECISIONS, Recipe, Regime
 from webapp.forms.fields import NameField, NumberField, number_text
 
-COSTS = ("flops", "params", "acts")
 RECIPE_NUMBERS = ("epochs", "minibatch_size", "learning_rate", "momentum", "weight_decay", "warmup_epochs")
 RECIPE_CHOICES = ("augmentation", "precision", "nesterov", "zero_init_last_norm")
 OWN_FOLDER = "image-folder"
@@ -68,7 +67,7 @@ class RegimeForm(forms.Form):
 
     GROUPS = {
         "Images": ("data_set", "folder", "num_classes", "resolution", "train_images", "test_images"),
-        "Complexity window": tuple(f"{cost}_{end}" for cost in COSTS for end in ("low", "high")),
+        "Complexity window": tuple(f"{cost}_{end}" for cost in COMPLEXITIES for end in ("low", "high")),
         "Recipe": (*RECIPE_NUMBERS, *RECIPE_CHOICES),
         "Runs": ("replicates", "time_limit"),
     }
@@ -100,7 +99,7 @@ class RegimeForm(forms.Form):
             resolution=data["resolution"],
             train_images=data["train_images"],
             test_images=data["test_images"],
-            window=Window(**{cost: self._limits(cost) for cost in COSTS}),
+            window=Window(**{cost: self._limits(cost) for cost in COMPLEXITIES}),
             recipe=Recipe(**{name: data[name] for name in (*RECIPE_NUMBERS, *RECIPE_CHOICES)}),
             replicates=data["replicates"],
             time_limit=data["time_limit"],
@@ -113,7 +112,7 @@ class RegimeForm(forms.Form):
     def _field_of(self, parameter: str) -> str | None:
         if parameter == "data_set" and self.cleaned_data.get("data_set") == OWN_FOLDER:
             return "folder"
-        if parameter in COSTS:
+        if parameter in COMPLEXITIES:
             return f"{parameter}_low"
         return parameter if parameter in self.fields else None
 
@@ -131,7 +130,7 @@ def regime_initial(regime: Regime) -> dict[str, Any]:
         "replicates": regime.replicates,
         "time_limit": number_text(regime.time_limit),
     }
-    for cost in COSTS:
+    for cost in COMPLEXITIES:
         low, high = getattr(regime.window, cost) or (None, None)
         initial |= {f"{cost}_low": number_text(low, scale=10**6), f"{cost}_high": number_text(high, scale=10**6)}
     initial |= {name: number_text(getattr(regime.recipe, name)) for name in RECIPE_NUMBERS}

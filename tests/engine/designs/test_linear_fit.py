@@ -62,11 +62,6 @@ def test_a_regnet_on_the_grid_fits_itself():
     assert fit_error(design, w_0=48, w_a=28, w_m=2.1) == pytest.approx(0, abs=1e-12)
 
 
-def test_linear_widths_are_those_before_quantisation():
-    fit = fit_quantized_linear(**FIRST)
-    assert fit.linear_widths == pytest.approx(fit.w_0 + fit.w_a * np.arange(16))
-
-
 def test_one_stage_is_fitted_by_its_width():
     fit = fit_quantized_linear(stage_depths=[7], stage_widths=[96])
     assert (fit.w_0, fit.error) == (96, pytest.approx(0, abs=1e-12))

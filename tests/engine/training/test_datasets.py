@@ -15,7 +15,6 @@ from engine.errors import DataMissing, InvalidRegime, OutOfMemory
 from engine.training import datasets, image_files
 from engine.training.datasets import (
     available_data_sets,
-    count_classes,
     data_set_facts,
     find_data_set,
     load_images,
@@ -181,7 +180,6 @@ def test_a_foreign_pickle_in_place_of_cifar_is_never_loaded(tmp_path: Path) -> N
 def test_an_own_folder_of_images_is_a_data_set(tmp_path: Path, test_name: str) -> None:
     write_image_folder(tmp_path / "pets", test_name=test_name)
     name = "image-folder:pets"
-    assert count_classes(name, data_folder=tmp_path) == 2
     images = load_images(name, data_folder=tmp_path, resolution=16, train_images=6)
     assert images.train_images_NCHW.shape == (6, 3, 16, 16)
     assert images.test_images_NCHW.shape == (4, 3, 16, 16)
@@ -237,7 +235,7 @@ def test_missing_data_says_where_it_was_looked_for(tmp_path: Path) -> None:
 )
 def test_a_name_that_could_leave_the_data_folder_is_refused(tmp_path: Path, name: str) -> None:
     write_image_folder(tmp_path / "pets")
-    for function in (find_data_set, count_classes, obtain_data_set):
+    for function in (find_data_set, obtain_data_set):
         with pytest.raises(InvalidRegime, match="data_set"):
             function(name, data_folder=tmp_path / "inner")
 
