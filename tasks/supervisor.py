@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -26,38 +25,36 @@ from tasks.processes import DATABASE_AWAY, HOUSEKEEPING, ROLE
 from tasks.publish import MOST_PERMITS, publish_draw, top_up_permits
 from tasks.slot_plans import ONE_THREAD, SlotPlan
 from webapp import services
+from webapp.processes import KeptAlive
 
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.5
 GRACE_SECONDS = 30.0
-LONGEST_RESTART_WAIT = 30.0
 
 
 @dataclass
-class Child:
-    """A process that is kept alive."""
+class Child(KeptAlive):
+    """One process of this machine. One that has lived for a whole lease is started again at once."""
 
     name: str
     queue: str
     extra_environment: Mapping[str, str]
-    process: subprocess.Popen[bytes] | None = None
     worker_id: UUID | None = None  # fresh at every start; that of the last one until then
-    started_at: float = 0.0
-    restart_at: float = 0.0
-    restart_wait: float = 0.0
 
-    def start(self) -> None:
+    healthy_seconds = settings.LEASE_SECONDS
+
+    def launch(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "celery", "--app", "tasks.celery", "--quiet", "worker", "--queues", self.queue]
         command += ["--pool", "threads", "--concurrency", "1", "--hostname", f"{self.name}-{os.getpid()}@%h"]
         command += ["--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
-        replaces, self.worker_id = self.worker_id, uuid4()
+        worker_id = uuid4()
         identity = {
-            "NETSPACE_WORKER": str(self.worker_id),
-            "NETSPACE_REPLACES": str(replaces or ""),
-            "PGAPPNAME": f"{self.name} {self.worker_id}",  # names the process in the database's own lists
+            "NETSPACE_WORKER": str(worker_id),
+            "NETSPACE_REPLACES": str(self.worker_id or ""),
+            "PGAPPNAME": f"{self.name} {worker_id}",  # names the process in the database's own lists
         }
-        self.process = subprocess.Popen(
+        process = subprocess.Popen(
             command,
             cwd=settings.BASE_DIR,
             # Without Celery's start-up checks, which would load every page of the web app into each slot.
@@ -65,34 +62,17 @@ class Child:
             stdin=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for the supervisor alone
         )
-        self.started_at = time.monotonic()
+        self.worker_id = worker_id
+        return process
 
-    def keep_alive(self, now: float) -> UUID | None:
-        """Start it where it does not run; its identity as a worker when it was found dead just now."""
-        if self.process is None:
-            if now >= self.restart_at:
-                self._try_to_start(now)
+    def find_dead(self, now: float) -> UUID | None:
+        """Keep it alive; its identity as a worker where it was found dead just now."""
+        worker_id = self.worker_id
+        ended = self.keep_alive(now)
+        if ended is None:
             return None
-        code = self.process.poll()
-        if code is None:
-            return None
-        self._wait_before_restart(now, healthy=now - self.started_at > settings.LEASE_SECONDS)
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
-        logger.warning("The process %s %s; it is started again, and its work goes back to the queue.", self.name, how)
-        self._close()
-        return self.worker_id
-
-    def _try_to_start(self, now: float) -> None:
-        try:
-            self.start()
-        except OSError as error:  # no memory or no process left on the machine: others may end meanwhile
-            self._wait_before_restart(now, healthy=False)
-            logger.warning("The process %s can't be started (%s); trying again.", self.name, error)
-
-    def _wait_before_restart(self, now: float, *, healthy: bool) -> None:
-        """At once for one that lived longer than a lease, else longer each time."""
-        self.restart_wait = 0.0 if healthy else min(2 * self.restart_wait or 1.0, LONGEST_RESTART_WAIT)
-        self.restart_at = now + self.restart_wait
+        logger.warning("The process %s %s; it is started again, and its work goes back to the queue.", self.name, ended)
+        return worker_id
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -106,12 +86,7 @@ class Child:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        self._close()
-
-    def _close(self) -> None:
-        if self.process is not None and self.process.stdin is not None:
-            self.process.stdin.close()
-        self.process = None
+        self.forget()
 
 
 @dataclass
@@ -130,7 +105,7 @@ class Supervisor:
         try:
             while not self.stop.is_set():
                 now = time.monotonic()
-                dead = [worker for child in children if (worker := child.keep_alive(now)) is not None]
+                dead = [worker for child in children if (worker := child.find_dead(now)) is not None]
                 if dead or now >= upkeep_at:
                     do_upkeep(dead)
                     upkeep_at = now + settings.POLL_SECONDS

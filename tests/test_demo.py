@@ -126,7 +126,7 @@ def test_a_worker_killed_in_the_middle_is_started_again_and_the_demo_ends(folder
     assert process.wait(timeout=400) == 0, "".join(lines)
     reader.join()
     output = "".join(lines)
-    assert "The worker was killed by SIGKILL; it was started again" in output
+    assert "The worker was killed by SIGKILL; it is started again" in output
     assert re.search(r"AnyNetX-A.*│\s*4 │\s*0 │", output), output
     assert processes_of(folder) == []
 

@@ -28,7 +28,7 @@ from webapp import embedded, processes
 
 WEB_STARTS_WITHIN = 60.0
 STOP_STEPS = ((signal.SIGTERM, 40.0), (signal.SIGKILL, 5.0))
-HEALTHY_SECONDS = 60.0
+MOST_QUICK_ENDS = 5
 
 
 class LaunchError(Exception):
@@ -40,28 +40,23 @@ class Interrupted(Exception):
 
 
 @dataclass
-class Part:
+class Part(processes.KeptAlive):
     """One of our own programs: its output goes to a log file, and line by line to whoever listens."""
 
     name: str
     command: list[str]
     on_line: Callable[[str, str], None]
-    process: subprocess.Popen[bytes] | None = None
-    started_at: float = 0.0
-    failures: int = 0
 
-    def start(self) -> None:
-        self.process = processes.start(
+    def launch(self) -> subprocess.Popen[bytes]:
+        process = processes.start(
             self.command,
             cwd=settings.BASE_DIR,
             env={**os.environ, "DJANGO_SETTINGS_MODULE": "webapp.settings", "PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        self.started_at = time.monotonic()
-        threading.Thread(
-            target=self._read, args=(self.process.stdout,), name=f"log of {self.name}", daemon=True
-        ).start()
+        threading.Thread(target=self._read, args=(process.stdout,), name=f"log of {self.name}", daemon=True).start()
+        return process
 
     def _read(self, output: IO[bytes]) -> None:
         log = settings.VAR / "log" / f"{self.name}.log"
@@ -72,19 +67,6 @@ class Part:
                     file.write(line)
                     file.flush()
                 self.on_line(self.name, line.decode(errors="replace").rstrip())
-
-    def restarted(self) -> str | None:
-        """Start it again where it has ended; the sentence that says so, or None."""
-        if self.process is None or (code := self.process.poll()) is None:
-            return None
-        if time.monotonic() - self.started_at > HEALTHY_SECONDS:
-            self.failures = 0
-        self.failures += 1
-        if self.failures > 5:
-            raise LaunchError(f"The {self.name} ends again and again; see {settings.VAR / 'log' / self.name}.log.")
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
-        self.start()
-        return f"The {self.name} {how}; it was started again, and nothing is lost."
 
 
 @dataclass
@@ -176,8 +158,11 @@ class Launcher:
             for sentence in self.services.poll():
                 self.say(sentence)
         for part in self.parts:
-            if (restarted := part.restarted()) is not None:
-                self.say(restarted)
+            ended = part.keep_alive(time.monotonic())
+            if part.quick_ends >= MOST_QUICK_ENDS:
+                raise LaunchError(f"The {part.name} ends again and again; see {settings.VAR / 'log' / part.name}.log.")
+            if ended is not None:
+                self.say(f"The {part.name} {ended}; it is started again, and nothing is lost.")
 
     def _stop(self) -> None:
         # A second Ctrl-C must not leave half of it running.

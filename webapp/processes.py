@@ -1,9 +1,10 @@
-"""Child processes that end with the process that started them, however that one ends.
+"""Child processes that end with the process that started them, however that one ends, and that it keeps alive.
 
-Nothing here knows Django. The launcher, the embedded services and the worker's supervisor start their children through
-`start`: each child gets a session of its own (the terminal's Ctrl-C reaches only the parent, which then ends its child
-processes in order) and, on Linux, asks the kernel to signal it when its parent is gone. Other systems have no such
-request; there whoever starts next looks for what was left behind (`end_leftover`).
+Nothing here knows Django. The launcher and the embedded services start their children through `start`: each child gets
+a session of its own (the terminal's Ctrl-C reaches only the parent, which then ends its child processes in order) and,
+on Linux, asks the kernel to signal it when its parent is gone. Other systems have no such request; there whoever starts
+next looks for what was left behind (`end_leftover`). What those two and the worker's supervisor start again where it
+has ended is a `KeptAlive`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -166,6 +168,62 @@ def stop(process: subprocess.Popen[bytes], steps: Sequence[tuple[int, float]]) -
             process.send_signal(number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(seconds)
+
+
+LONGEST_RESTART_WAIT = 30.0
+
+
+class KeptAlive(ABC):
+    """A child that is started again where it has ended: at once if it had lived long enough, else later each time."""
+
+    healthy_seconds: float = 60.0  # such a life is long enough
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    restart_at: float = 0.0
+    quick_ends: int = 0  # in a row
+
+    @abstractmethod
+    def launch(self) -> subprocess.Popen[bytes]: ...
+
+    def start(self) -> None:
+        self.process = self.launch()
+        self.started_at = time.monotonic()
+
+    def how_it_ended(self) -> str | None:
+        """In words; None while it runs."""
+        if self.process is None:
+            return "is not running"
+        code = self.process.poll()
+        if code is None:
+            return None
+        return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
+
+    def keep_alive(self, now: float) -> str | None:
+        """Start it where it has ended and its time has come; in words how it ended, where that is news.
+
+        To be called again and again, with the monotonic clock's time.
+        """
+        ended = None
+        if self.process is not None and (ended := self.how_it_ended()) is not None:
+            self.forget()
+            self._wait_before_restart(now, healthy=now - self.started_at >= self.healthy_seconds)
+        if self.process is None and now >= self.restart_at:
+            try:
+                self.start()
+            except OSError as error:  # no memory or no process left on the machine: others may end meanwhile
+                self._wait_before_restart(now, healthy=False)
+                return f"could not be started ({error})"
+        return ended
+
+    def _wait_before_restart(self, now: float, *, healthy: bool) -> None:
+        self.quick_ends = 0 if healthy else self.quick_ends + 1
+        self.restart_at = now + (0.0 if healthy else min(2.0 ** (self.quick_ends - 1), LONGEST_RESTART_WAIT))
+
+    def forget(self) -> None:
+        """Let go of a process that has ended."""
+        if self.process is not None and self.process.stdin is not None:
+            self.process.stdin.close()
+        self.process = None
 
 
 def command_of(pid: int) -> str:

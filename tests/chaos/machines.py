@@ -29,7 +29,7 @@ class Services:
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "services"
         self._services = embedded.Services()
-        self._killed = False
+        self._killed: set[int] = set()
 
     def start(self) -> embedded.Running:
         return self._services.start(self.folder)
@@ -38,7 +38,7 @@ class Services:
         """End "postgres" or "redis" with a signal and wait until it has gone."""
         pid = self._services.pids()[name]
         os.kill(pid, number)
-        self._killed = True
+        self._killed.add(pid)
         wait_until(lambda: not is_alive(pid), within=30)
 
     def bring_back(self) -> list[str]:
@@ -48,8 +48,8 @@ class Services:
         while True:
             try:
                 told += self._services.poll()
-                if told or not self._killed:
-                    self._killed = False
+                running = set(self._services.pids().values())
+                if len(running) == 2 and not running & self._killed:
                     return told
             except embedded.EmbeddedError:
                 if time.monotonic() > deadline:

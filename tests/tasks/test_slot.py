@@ -170,24 +170,30 @@ def test_every_start_of_a_process_is_another_worker_and_says_which_one_it_replac
     monkeypatch.setattr(subprocess, "Popen", start)
     child = Child("slot-0", "training", {})
     now = time.monotonic()
-    assert child.keep_alive(now) is None
-    dead = child.keep_alive(now)
-    assert str(dead) == given[0]["NETSPACE_WORKER"]
-    child.keep_alive(child.restart_at)
+    assert child.find_dead(now) is None
+    assert str(child.find_dead(now)) == given[0]["NETSPACE_WORKER"]
+    assert len(given) == 1  # it had not lived for long
+    child.find_dead(child.restart_at)
     assert given[1]["NETSPACE_WORKER"] != given[0]["NETSPACE_WORKER"] == given[1]["NETSPACE_REPLACES"]
 
 
-def test_a_process_that_cannot_be_started_is_tried_again_later_and_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any, **__: Any) -> None:
-        raise BlockingIOError("Resource temporarily unavailable")
+def test_a_process_that_cannot_be_started_for_a_while_replaces_the_one_before_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[dict[str, str]] = []
 
-    monkeypatch.setattr(subprocess, "Popen", refuse)
+    def start(command: list[str], *, env: dict[str, str], **_: Any) -> AProcess:
+        given.append(env)
+        if len(given) in (2, 3):
+            raise BlockingIOError("Resource temporarily unavailable")
+        return AProcess()
+
+    monkeypatch.setattr(subprocess, "Popen", start)
     child = Child("slot-0", "training", {})
-    waits = []
-    for _ in range(7):
-        assert child.keep_alive(child.restart_at) is None
-        waits.append(child.restart_wait)
-    assert waits == [1, 2, 4, 8, 16, 30, 30]
+    for _ in range(5):
+        child.find_dead(max(child.restart_at, time.monotonic()))
+    assert {env["NETSPACE_REPLACES"] for env in given[1:]} == {given[0]["NETSPACE_WORKER"]}
+    assert len(given) == 4
 
 
 def test_a_slot_that_starts_removes_the_checkpoints_that_nobody_will_resume(

@@ -210,8 +210,8 @@ def test_a_dead_service_is_reported_and_started_again_on_its_port(folder: Path, 
         time.sleep(0.05)
         told += services.poll()
     assert sorted(told) == [
-        "PostgreSQL was ended by signal 9 and was started again.",
-        "Redis was ended by signal 9 and was started again.",
+        "PostgreSQL was killed by SIGKILL; it is started again.",
+        "Redis was killed by SIGKILL; it is started again.",
     ]
     assert services.poll() == []
     assert set(services.pids().values()).isdisjoint(before.values())

@@ -1,4 +1,4 @@
-"""Children that end with the process that started them."""
+"""Children that end with the process that started them, and that it keeps alive."""
 
 from __future__ import annotations
 
@@ -91,3 +91,70 @@ def test_nothing_is_known_of_a_number_that_no_process_has() -> None:
     gone = start_sleeper()
     processes.stop(gone, STEPS)
     assert processes.command_of(gone.pid) == ""
+
+
+class Kept(processes.KeptAlive):
+    """A process that sleeps, or one that ends at once; the first ``refused`` starts of it fail."""
+
+    healthy_seconds = 1000.0  # the tests' clock runs ahead by no more than the waits
+
+    def __init__(self, *command: str, refused: int = 0) -> None:
+        self.command, self.refused = command or SLEEP, refused
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        if self.refused:
+            self.refused -= 1
+            raise BlockingIOError("no process left")
+        return processes.start(self.command, stdin=subprocess.PIPE)
+
+
+def test_a_child_that_had_lived_for_long_is_started_again_at_once_and_it_is_told_how_it_ended() -> None:
+    child, now = Kept(), time.monotonic()
+    assert child.keep_alive(now) is None
+    first = child.process
+    try:
+        assert first is not None
+        assert child.keep_alive(now) is None
+        assert child.process is first
+        first.kill()
+        first.wait(5)
+        assert child.keep_alive(now + 1001) == "was killed by SIGKILL"
+        assert child.process is not None
+        assert child.process.pid != first.pid
+        assert first.stdin is not None
+        assert first.stdin.closed
+    finally:
+        if child.process is not None:
+            processes.stop(child.process, STEPS)
+
+
+def test_a_child_that_ends_again_and_again_is_started_later_and_later_until_it_lives_for_long() -> None:
+    child, waits = Kept("/bin/false"), []
+    for _ in range(7):
+        now = max(child.restart_at, time.monotonic())
+        assert child.keep_alive(now) is None
+        assert child.process is not None
+        child.process.wait(5)
+        assert child.keep_alive(now) == "ended with status 1"
+        assert child.process is None
+        assert child.keep_alive(child.restart_at - 0.1) is None
+        waits.append(child.restart_at - now)
+    assert waits == pytest.approx([1, 2, 4, 8, 16, 30, 30])
+    assert child.quick_ends == 7
+    child.keep_alive(child.restart_at)
+    assert child.process is not None
+    child.process.wait(5)
+    child.keep_alive(time.monotonic() + 1001)
+    assert child.quick_ends == 0
+
+
+def test_a_child_that_cannot_be_started_is_tried_again_later_and_later() -> None:
+    child, waits = Kept("/bin/true", refused=6), []
+    for _ in range(6):
+        now = child.restart_at
+        assert child.keep_alive(now) == "could not be started (no process left)"
+        waits.append(child.restart_at - now)
+    assert waits == [1, 2, 4, 8, 16, 30]
+    assert child.keep_alive(child.restart_at) is None
+    assert child.process is not None
+    child.process.wait(5)

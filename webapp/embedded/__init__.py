@@ -347,13 +347,12 @@ class Services:
 
         Raises EmbeddedError where one can't be started (a full disk, say); the next call tries again.
         """
-        told = []
+        before, told = self.pids(), []
         for server in self._servers:
-            ended = server.how_it_ended()
-            if ended is not None:
-                server.process = None
-                self._start_one(server)
-                told.append(f"{server.title} {ended} and was started again.")
+            if (ended := server.keep_alive(time.monotonic())) is not None:
+                told.append(f"{server.title} {ended}; it is started again.")
+        if self.pids() != before:
+            self._write_lock()
         return told
 
     def stop(self) -> None:

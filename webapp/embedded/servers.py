@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -53,8 +53,8 @@ def environment() -> dict[str, str]:
 
 
 @dataclass
-class Server(ABC):
-    """One server process, started and restarted on the same port."""
+class Server(processes.KeptAlive):
+    """One server process, started and restarted on the same port; one that has answered is restarted at once."""
 
     programs: Programs
     port: int
@@ -62,8 +62,9 @@ class Server(ABC):
     log: Path
     account: Account | None
     fast: bool = False
-    process: subprocess.Popen[bytes] | None = None
     _log_start: int = 0
+
+    healthy_seconds = 0.0
 
     title: ClassVar[str]
     key: ClassVar[str]
@@ -89,9 +90,13 @@ class Server(ABC):
         if not port_is_free(self.port):
             raise PortTaken(f"Port {self.port} of this machine, which {self.title} is to use, is taken.")
         self._put_long_log_aside()
+        super().start()
+        self._wait_until_ready()
+
+    def launch(self) -> subprocess.Popen[bytes]:
         with open(self.log, "ab", opener=_private) as log:
             self._log_start = log.tell()
-            self.process = processes.start(
+            process = processes.start(
                 self.command(),
                 end_signal=self.end_steps[0][0],
                 account=self.account,
@@ -100,27 +105,18 @@ class Server(ABC):
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        assert self.process.stdin is not None  # noqa: S101 - a pipe was asked for two lines above
+        assert process.stdin is not None  # noqa: S101 - a pipe was asked for two lines above
         try:
-            self.process.stdin.write(self.configuration())
-            self.process.stdin.close()
+            process.stdin.write(self.configuration())
+            process.stdin.close()
         except BrokenPipeError:
             pass  # it ended already; _wait_until_ready finds out why
-        self._wait_until_ready()
+        return process
 
     def end(self) -> None:
         if self.process is not None:
             processes.stop(self.process, self.end_steps)
             self.process = None
-
-    def how_it_ended(self) -> str | None:
-        """None while the server runs, else in words how it ended."""
-        if self.process is None:
-            return "is not running"
-        status = self.process.poll()
-        if status is None:
-            return None
-        return f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
