@@ -1,7 +1,8 @@
+from bisect import bisect_right
+from collections import defaultdict
 from datetime import timedelta
 
 from django.db import migrations, models
-from django.db.models import OuterRef, Subquery
 
 AT_MOST_BEFORE = timedelta(minutes=1)
 
@@ -9,11 +10,16 @@ AT_MOST_BEFORE = timedelta(minutes=1)
 def read_log(apps, schema_editor):
     """The log told of a mailed invitation at once after it was stored, one at a time in a team."""
     invitations, events = (apps.get_model('webapp', name).objects for name in ('Invitation', 'Event'))
-    stored_before = invitations.filter(
-        team=OuterRef('team'), created_at__lte=OuterRef('at'), created_at__gt=OuterRef('at') - AT_MOST_BEFORE
-    ).order_by('-created_at')
-    mailed = events.filter(verb='invited by mail').annotate(invitation=Subquery(stored_before.values('pk')[:1]))
-    invitations.filter(pk__in=mailed.values('invitation')).update(by_mail=True)
+    stored = defaultdict(list)
+    for team, at, pk in invitations.order_by('created_at').values_list('team', 'created_at', 'pk'):
+        stored[team].append((at, pk))
+    mailed = []
+    for team, at in events.filter(verb='invited by mail').values_list('team', 'at'):
+        before = bisect_right(stored[team], at, key=lambda invitation: invitation[0])
+        if before and stored[team][before - 1][0] > at - AT_MOST_BEFORE:
+            mailed.append(stored[team][before - 1][1])
+    for first in range(0, len(mailed), 1000):
+        invitations.filter(pk__in=mailed[first:first + 1000]).update(by_mail=True)
 
 
 class Migration(migrations.Migration):
