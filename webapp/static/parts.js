@@ -40,7 +40,7 @@
   };
   const loadAllNow = () => { // printing waits for no promise
     for (const placeholder of waiting()) {
-      if (!placeholder.getClientRects().length && !placeholder.closest("details[data-fold]")) continue;
+      if (!placeholder.closest("section")) continue; // a form is not printed
       const request = new XMLHttpRequest();
       request.open("GET", placeholder.closest("[data-part]").dataset.part, false);
       request.setRequestHeader("HX-Request", "true");
@@ -48,9 +48,10 @@
       if (request.status === 200) show(placeholder, request.responseText, "");
     }
   };
-  // How many parts are being fetched, and how many are still to come: for browser tests, which wait for states.
+  // Whether parts are being fetched, and whether any in an open fold is still to come: browser tests wait for it.
   const note = () => {
-    document.documentElement.dataset.parts = waiting().some((placeholder) => "asked" in placeholder.dataset) ? "loading" : waiting().length ? "some" : "all";
+    const open = waiting().filter((placeholder) => placeholder.checkVisibility());
+    document.documentElement.dataset.parts = waiting().some((placeholder) => "asked" in placeholder.dataset) ? "loading" : open.length ? "some" : "all";
   };
   const near = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) if (isIntersecting) { near.unobserve(target); load(target); }
