@@ -51,7 +51,7 @@ def test_another_sample_parameter_or_rule_is_another_result(monkeypatch: Any) ->
 
 
 def test_memory_is_bounded(monkeypatch: Any) -> None:
-    monkeypatch.setattr(remembered, "MOST", 3)
+    monkeypatch.setattr(remembered._results, "most", 3)
     for seed in range(6):
         remembered.best_of(population(seed + 10).errors, 1)
     assert len(remembered._results) <= 3

@@ -1,14 +1,13 @@
 """Statistics of whole populations that pages ask for again and again, computed once a process.
 
-The key is a digest of the very numbers that go in, so a new sample is another key: nothing is ever served stale.
+The key is a digest of the very numbers that go in, or their version, so a new sample is another key: nothing is ever
+served stale.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
-from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
@@ -31,28 +30,22 @@ from engine.statistics.population import FloatArray, Population
 from engine.statistics.refine import Refinement
 from engine.statistics.search import RandomSearchCurve, SampleSizeStudy
 from engine.statistics.sequential import SequentialComparison
+from webapp.memory import Memory
 from webapp.pages.insides import BoolArray
 
 MOST = 256  # results kept; each is small
 STUDY_REPEATS = 50
 
 Result = TypeVar("Result")
-_results: OrderedDict[bytes, Any] = OrderedDict()
-_lock = Lock()
+_results = Memory(MOST)
 
 
 def _remember(key: bytes, compute: Callable[[], Result]) -> Result:
-    with _lock:
-        if key in _results:
-            _results.move_to_end(key)
-            kept: Result = _results[key]
-            return kept
-    result = compute()  # outside of the lock: two threads may compute the same, none waits
-    with _lock:
-        _results[key] = result
-        while len(_results) > MOST:
-            _results.popitem(last=False)
-    return result
+    kept: tuple[Result] | None = _results.get(key)
+    if kept is None:
+        kept = (compute(),)  # two threads may compute the same, none waits
+        _results.put(key, kept)
+    return kept[0]
 
 
 def _digest(what: str, *arrays: Any) -> bytes:
@@ -66,6 +59,11 @@ def _digest(what: str, *arrays: Any) -> bytes:
 
 def _of_columns(what: str, population: Population, names: Sequence[str]) -> bytes:
     return _digest(f"{what} {list(names)}", population.errors, *(population[name] for name in names))
+
+
+def at_version(what: str, version: str, compute: Callable[[], Result]) -> Result:
+    """Whatever is computed from what has this version; the version must have been read first (queries.versions)."""
+    return _remember(_digest(f"{what} at {version}"), compute)
 
 
 def estimated_mean(errors: FloatArray) -> Estimate:

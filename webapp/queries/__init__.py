@@ -48,6 +48,7 @@ from webapp.queries.samples import sample_columns, samples_by_id
 from webapp.queries.search import Found, search
 from webapp.queries.spaces import MethodFacts, SpaceLine, method_facts, space_lines, team_regimes, team_spaces
 from webapp.queries.summaries import (
+    OUTLINE_SHARES,
     Outline,
     PopulationSummary,
     population_outlines,
@@ -65,7 +66,7 @@ from webapp.queries.teams import (
     team_events,
     team_members,
 )
-from webapp.queries.versions import population_versions
+from webapp.queries.versions import batch_versions, population_versions
 from webapp.queries.workers import BADGES as WORKER_WORDS
 from webapp.queries.workers import (
     WORKERS_SHOWN,
@@ -82,6 +83,7 @@ __all__ = [
     "BATCH_WORDS",
     "COMPLEXITIES",
     "EVENT_KINDS",
+    "OUTLINE_SHARES",
     "ROLE_ORDER",
     "RUN_ORDERS",
     "SAMPLE_ID",
@@ -111,6 +113,7 @@ __all__ = [
     "batch_contents",
     "batch_errors",
     "batch_progress",
+    "batch_versions",
     "batches_with_failures",
     "capacity",
     "count_cancelled",

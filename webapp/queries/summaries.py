@@ -12,6 +12,8 @@ from webapp.models import KeptSummary, Regime, Space, Team
 from webapp.queries.populations import FRONTIER
 from webapp.queries.versions import VERSION
 
+OUTLINE_SHARES = [k / 48 for k in range(49)]  # of the samples that lie below each quantile
+
 
 @dataclass(frozen=True)
 class Outline:
@@ -89,8 +91,7 @@ WITH population AS (
     SELECT frontier.space_id, frontier.regime_id, count(*) AS trained, avg(error) AS mean_error,
         count(*) FILTER (WHERE used) AS used, min(error) FILTER (WHERE used) AS lowest,
         avg(error) FILTER (WHERE used) AS mean,
-        percentile_disc(ARRAY(SELECT k / 48.0 FROM generate_series(0, 48) AS k)::float8[])
-            WITHIN GROUP (ORDER BY error) FILTER (WHERE used) AS quantiles
+        percentile_disc(%(shares)s::float8[]) WITHIN GROUP (ORDER BY error) FILTER (WHERE used) AS quantiles
     FROM frontier
     JOIN webapp_sample sample ON sample.batch_id = frontier.id AND sample.error IS NOT NULL
     CROSS JOIN LATERAL (SELECT sample.position < frontier.position AS used) AS _
@@ -138,7 +139,7 @@ def recount_populations(pairs: Sequence[tuple[int, int]]) -> list[KeptSummary]:
         return []
     spaces, regimes = zip(*pairs, strict=True)
     with connection.cursor() as cursor:
-        cursor.execute(RECOUNT, {"spaces": list(spaces), "regimes": list(regimes)})
+        cursor.execute(RECOUNT, {"spaces": list(spaces), "regimes": list(regimes), "shares": OUTLINE_SHARES})
         return [_summary(*row) for row in cursor.fetchall()]
 
 

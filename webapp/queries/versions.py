@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from django.db import connection
 
+from webapp.models import BatchVersion
+
 # Of the batches of a population each with its version, by id, as one digest.
 VERSION = """left(encode(sha256(convert_to(
     string_agg(batch.id || ':' || version.version, ' ' ORDER BY batch.id), 'UTF8')), 'hex'), 32)"""
@@ -32,3 +34,9 @@ def population_versions(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int
         cursor.execute(VERSIONS, {"spaces": list(spaces), "regimes": list(regimes)})
         versions.update({(space, regime): version for space, regime, version in cursor.fetchall()})
     return versions
+
+
+def batch_versions(batch_ids: Iterable[int]) -> dict[int, str]:
+    """For each of these batches a text that changes whenever it, its samples or the ends of its runs do."""
+    rows = BatchVersion.objects.filter(batch__in=list(batch_ids)).values_list("batch_id", "version")
+    return {batch_id: f"{batch_id}-{version}" for batch_id, version in rows}

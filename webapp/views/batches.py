@@ -29,6 +29,7 @@ from webapp.pages.figures import Figure
 from webapp.pages.findings import Shown, edf_shown, failure_sentence, middle_of
 from webapp.pages.previews import exact_size
 from webapp.pages.regime_choices import regime_choices
+from webapp.pages.remembered import at_version
 from webapp.pages.steps import step_bar
 from webapp.services import Refused
 from webapp.wording import counted, joined
@@ -135,7 +136,6 @@ def batch_page(request: TeamRequest, batch_id: int) -> HttpResponse:
     asked = read_list(request.GET, RUNS)
     services.mark_read(user=request.user, batch=batch)
     failures = queries.failure_groups([batch.pk])
-    shown = _shown(batch)
     context = {
         "section": "batches",
         "bar": step_bar(batch.space, queries.method_facts(batch.space), current=1, may_write=request.may_write),
@@ -149,8 +149,8 @@ def batch_page(request: TeamRequest, batch_id: int) -> HttpResponse:
         "epochs": batch.regime.definition.get("recipe", {}).get("epochs"),
         "priorities": PRIORITIES,
         "priority": PRIORITIES.get(batch.priority, str(batch.priority)),
-        **_live(batch, shown),
-        **_edf(batch, shown),
+        **_live(batch),
+        **_edf(batch),
     }
     return render(request, "batches/batch.html", context)
 
@@ -159,7 +159,7 @@ def batch_page(request: TeamRequest, batch_id: int) -> HttpResponse:
 def batch_progress(request: TeamRequest, batch_id: int) -> HttpResponse:
     """What changes every second while a batch runs, for polling; the whole page is asked for again when it ends."""
     batch = batch_of(request.team, batch_id)
-    context = _live(batch, _shown(batch))
+    context = _live(batch)
     response = render(request, "batches/progress.html", context)
     if request.GET.get("word", "") not in {"", context["progress"].word}:
         response["HX-Refresh"] = "true"  # the buttons depend on the state
@@ -168,15 +168,19 @@ def batch_progress(request: TeamRequest, batch_id: int) -> HttpResponse:
 
 @team_page
 def batch_edf(request: TeamRequest, batch_id: int) -> HttpResponse:
-    """The EDF so far, for polling: nothing new is answered by 204, which leaves the page alone."""
+    """The EDF so far, for polling: where nothing has changed since what is ``seen`` 204 leaves the page alone."""
     batch = batch_of(request.team, batch_id)
-    context = _edf(batch, _shown(batch))
-    if request.GET.get("seen") == context["seen"]:
+    if request.GET.get("seen") == _version(batch):
         return HttpResponse(status=204)
-    return render(request, "batches/edf.html", context | {"polled": True})
+    return render(request, "batches/edf.html", _edf(batch) | {"polled": True})
 
 
-def _live(batch: SampleBatch, shown: Shown) -> dict[str, Any]:
+def _version(batch: SampleBatch) -> str:
+    return queries.batch_versions([batch.pk])[batch.pk]
+
+
+def _live(batch: SampleBatch) -> dict[str, Any]:
+    """Counts of now; where the errors lie is read from the samples only where these have changed."""
     progress = queries.batch_progress([batch.pk])[batch.pk]
     slots, machines = queries.slots_on(batch.pk)
     return {
@@ -184,17 +188,18 @@ def _live(batch: SampleBatch, shown: Shown) -> dict[str, Any]:
         "progress": progress,
         "slots": slots,
         "machines": machines,
-        "middle": middle_of(shown),
+        "middle": at_version("middle", _version(batch), lambda: middle_of(_shown(batch))),
         "left": progress.waiting + progress.running,
     }
 
 
-def _edf(batch: SampleBatch, shown: Shown) -> dict[str, Any]:
+def _edf(batch: SampleBatch) -> dict[str, Any]:
+    seen = _version(batch)  # before the samples are read: what changes meanwhile is asked for again
+    shown = _shown(batch)
     figures: list[Figure] = []
     if shown.n:
         query = f"?p={batch.space_id}-{batch.regime_id}"
         figures = [edf_shown([shown], csv=reverse("analysis-edf-csv") + query)]
-    seen = f"{shown.n}-{len(shown.trained.ahead)}-{shown.trained.population.failed}-{shown.trained.pending}"
     return {
         "batch": batch,
         "shown": shown,
@@ -207,7 +212,7 @@ def _edf(batch: SampleBatch, shown: Shown) -> dict[str, Any]:
 
 def edf_of_batch(batch: SampleBatch) -> Figure | None:
     """The figure of a batch's page; None while no sample of it is used."""
-    figures: list[Figure] = _edf(batch, _shown(batch))["figures"]
+    figures: list[Figure] = _edf(batch)["figures"]
     return figures[0] if figures else None
 
 
