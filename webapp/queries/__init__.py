@@ -19,7 +19,7 @@ from webapp.queries.batches import (
 )
 from webapp.queries.costs import RegimeCost, regime_cost, regime_costs
 from webapp.queries.filing import BatchContents, batch_contents, tags_in_use
-from webapp.queries.imports import imported_populations, load_columns, load_designs, load_imported
+from webapp.queries.imports import imported_populations, load_columns, load_designs, load_imported, load_rows
 from webapp.queries.notifications import count_unread, notification_lines, notifications_of
 from webapp.queries.populations import (
     COMPLEXITIES,
@@ -134,6 +134,7 @@ __all__ = [
     "load_designs",
     "load_imported",
     "load_population",
+    "load_rows",
     "load_trained",
     "method_facts",
     "notification_lines",
