@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 from django.db import connection
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Lower, Now
 
 from webapp.memory import Memory
@@ -120,12 +120,8 @@ def batch_progress(batch_ids: Iterable[int]) -> dict[int, BatchProgress]:
     ids = list(batch_ids)
     if not ids:
         return {}
-    keys = {
-        batch_id: (batch_id, version, paused)
-        for batch_id, version, paused in BatchVersion.objects.filter(batch__in=ids).values_list(
-            "batch_id", "version", "batch__paused"
-        )
-    }
+    versions = BatchVersion.objects.filter(batch__in=ids).values_list("batch_id", "batch__paused")
+    keys = {key[0]: key for key in versions.annotate(Sum("version"))}
     remembered = {batch_id: progress for batch_id, key in keys.items() if (progress := _ended.get(key))}
     counted = _count_progress([batch_id for batch_id in keys if batch_id not in remembered])
     for batch_id, progress in counted.items():

@@ -10,7 +10,7 @@ from django.db import connection
 from webapp import services
 from webapp.models import KeptSummary, Regime, Space, Team
 from webapp.queries.populations import FRONTIER
-from webapp.queries.versions import VERSION
+from webapp.queries.versions import OF_EACH_BATCH, VERSION
 
 OUTLINE_SHARES = [k / 48 for k in range(49)]  # of the samples that lie below each quantile
 
@@ -49,7 +49,7 @@ WITH population AS (
     SELECT batch.space_id, batch.regime_id, {VERSION} AS version
     FROM webapp_samplebatch batch
     JOIN webapp_space space ON space.id = batch.space_id
-    JOIN webapp_batchversion version ON version.batch_id = batch.id
+    {OF_EACH_BATCH}
     WHERE space.team_id = %(team)s AND (%(space)s::bigint IS NULL OR batch.space_id = %(space)s)
         AND (%(regime)s::bigint IS NULL OR batch.regime_id = %(regime)s)
     GROUP BY batch.space_id, batch.regime_id
@@ -76,7 +76,7 @@ WITH population AS (
     SELECT batch.space_id, batch.regime_id, {VERSION} AS version, count(*) AS batches, sum(batch.size) AS designs,
         sum(run.pending + coalesce(undrawn.designs, 0)) AS pending, sum(run.failed) AS failed
     FROM frontier batch
-    JOIN webapp_batchversion version ON version.batch_id = batch.id
+    {OF_EACH_BATCH}
     CROSS JOIN LATERAL (
         SELECT count(DISTINCT sample_id) FILTER (WHERE state IN ('queued', 'running')) AS pending,
                count(DISTINCT sample_id) FILTER (WHERE state = 'failed') AS failed
