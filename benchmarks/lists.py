@@ -127,6 +127,7 @@ def _client() -> Any:
 def _fill(samples: int) -> dict[str, str]:
     """The addresses of the pages by their names."""
     from tests.webapp import rows
+    from webapp import queries
 
     team, user = rows.a_team()
     regime = rows.a_regime(team, user)
@@ -150,7 +151,8 @@ def _fill(samples: int) -> dict[str, str]:
         "the queue": "/batches/",
         f"a batch that runs, {A_BATCH // 2:,} of {A_BATCH:,} ended": f"/batches/{running.pk}/",
         "its progress, polled every 2 s": f"/batches/{running.pk}/progress/",
-        "its EDF, polled every 10 s": f"/batches/{running.pk}/edf/",
+        "its EDF, polled every 10 s, changed": f"/batches/{running.pk}/edf/",
+        "its EDF, unchanged": f"/batches/{running.pk}/edf/?seen={queries.batch_versions([running.pk])[running.pk]}",
         f"an import of {IMPORTED_ROWS:,} rows": f"/imports/{imported.pk}/?page=1000",
         "choosing what to analyse": "/analyses/",
     }

@@ -109,7 +109,7 @@ TABLES: dict[type[Any], dict[str, Any]] = {
         "show_full_result_count": False,
     },
     BatchVersion: {
-        "list_display": ("batch", "version"),
+        "list_display": ("batch", "stripe", "version"),
         "list_select_related": ("batch__space",),
         "raw_id_fields": ("batch",),
     },

@@ -17,7 +17,7 @@ from webapp import queries, services
 from webapp.files.imports import Choices, column_name, guess, name_problem, read_import
 from webapp.files.row_files import open_row_file
 from webapp.models import ColumnKind, Event, ImportedColumn, ImportedPopulation
-from webapp.models.columns import Column, decode_list, decode_numbers, encode
+from webapp.models.columns import BLOCK, Column, decode_list, decode_numbers, decode_rows, encode
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 NUMBER, TEXT = ColumnKind.NUMBER, ColumnKind.TEXT
@@ -183,8 +183,33 @@ def test_two_columns_that_would_get_one_name_are_refused(tmp_path: Path) -> None
 
 def test_numbers_and_lists_come_back_as_they_were_stored() -> None:
     values = np.array([1.5, -0.0, 1e300])
-    assert decode_numbers(encode(Column("a", NUMBER, values))).tolist() == values.tolist()
-    assert decode_list(memoryview(encode(Column("a", TEXT, ["ä", ""])))) == ["ä", ""]
+    stored, _ = encode(Column("a", NUMBER, values))
+    assert decode_numbers(stored).tolist() == values.tolist()
+    for texts in (["ä", ""], [f"run {k}" for k in range(2 * BLOCK + 1)], ["x"] * BLOCK, []):
+        stored, ends = encode(Column("a", TEXT, texts))
+        assert decode_list(memoryview(stored), ends) == texts
+        assert decode_rows(memoryview(stored), ends, range(len(texts))) == texts
+
+
+@pytest.mark.django_db
+def test_some_rows_are_read_without_the_others(django_assert_num_queries: Any) -> None:
+    team, user = rows.a_team()
+    n = 2 * BLOCK + 3
+    texts, numbers = [f"run {k}" for k in range(n)], np.arange(float(n)) / n
+    columns = [
+        Column("name", TEXT, texts),
+        Column("design", ColumnKind.DESIGN, [{}] * n),
+        Column("error", NUMBER, numbers),
+    ]
+    row = services.create_imported_population(
+        team=team, name="x", source="x.json", error_origin="error", columns=columns, actor=user
+    )
+    for start, stop in ((0, 1), (0, n), (BLOCK - 2, BLOCK + 2), (BLOCK, 2 * BLOCK), (n - 3, n)):
+        with django_assert_num_queries(1):
+            name, design, error = queries.load_rows(row, start, stop)
+        assert name.values == texts[start:stop]
+        assert error.values.tolist() == numbers[start:stop].tolist()
+        assert design.values == []
 
 
 @pytest.mark.django_db

@@ -98,13 +98,25 @@ def test_an_extended_batch_keeps_what_it_has_and_waits_for_the_rest() -> None:
     assert (progress.done, progress.waiting, progress.runs) == (3, 5, 8)
 
 
-def test_progress_of_many_batches_is_one_statement(django_assert_num_queries) -> None:
+def test_progress_of_many_batches_is_two_statements(django_assert_num_queries) -> None:
     first = rows.a_study(size=2)
     more = [rows.a_batch(first.space, first.regime, first.created_by, size=2, seed=seed) for seed in range(1, 6)]
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         found = queries.batch_progress([batch.pk for batch in [first, *more]])
     assert len(found) == 6
     assert queries.batch_progress([]) == {}
+
+
+def test_the_progress_of_a_batch_that_has_ended_is_counted_once(django_assert_num_queries) -> None:
+    batch = rows.a_study(size=3)
+    pages.finish(batch, [30.0, FailureKind.DIVERGED, 31.0])
+    ended = queries.batch_progress([batch.pk])
+    with django_assert_num_queries(1):
+        assert queries.batch_progress([batch.pk]) == ended
+    services.retry_failed_runs(batch=batch, actor=batch.created_by)
+    assert queries.batch_progress([batch.pk])[batch.pk].queued == 1
+    pages.finish(batch, [32.0])
+    assert queries.batch_progress([batch.pk])[batch.pk].done == 3
 
 
 def test_failures_are_grouped_by_kind_and_message() -> None:

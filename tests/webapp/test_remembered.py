@@ -9,7 +9,7 @@ import numpy as np
 from engine import statistics
 from engine.statistics.population import Population
 from webapp.analysis import statistics as remembered
-from webapp.analysis.memory import Memory
+from webapp.memory import Memory
 
 
 def population(seed: int, n: int = 40) -> Population:

@@ -41,7 +41,7 @@ def counted_by_hand(space: Space, regime: Regime) -> PopulationSummary:
             pending += batch.size - len(samples)
     outline = None
     if used:
-        quantiles = np.quantile(used, np.arange(49) / 48, method="inverted_cdf")
+        quantiles = np.quantile(used, queries.OUTLINE_SHARES, method="inverted_cdf")
         outline = queries.Outline(space.pk, len(used), min(used), pytest.approx(np.mean(used)), tuple(quantiles))
     mean = pytest.approx(np.mean(errors)) if errors else None
     return PopulationSummary(

@@ -178,7 +178,8 @@ def test_lists_and_pages_take_a_bounded_number_of_statements(
     regime = rows.a_regime(*team_and_owner)
     for name in ("A", "B", "C", "D"):
         pages.trained(*team_and_owner, regime, name=name, preset="RegNetX-small", errors=[30.0, 31.0])
-    with django_assert_max_num_queries(10):
+    client.get("/spaces/")  # counts the populations, and keeps that
+    with django_assert_max_num_queries(9):
         assert client.get("/spaces/").status_code == 200
     with django_assert_max_num_queries(15):
         assert client.get(f"/spaces/{Space.objects.get(name='A').pk}/").status_code == 200

@@ -13,7 +13,6 @@ from webapp import queries
 from webapp.analysis.comparing import PopulationPair, ShortFinding, compare_pairs, finding, short_finding
 from webapp.analysis.drivers import Drivers, drivers
 from webapp.analysis.in_order import InOrder, compare_all_in_order
-from webapp.analysis.memory import Memory
 from webapp.analysis.narrowing import restricted
 from webapp.analysis.normalising import Normalised, normalise
 from webapp.analysis.pooling import poolable, pooled_sentence
@@ -28,6 +27,7 @@ from webapp.analysis.reach import CostTest, cost_tests, sample_size_study
 from webapp.analysis.selection import SelectedRows, Selection, find_rows
 from webapp.analysis.suggestions import Suggestions, suggestions
 from webapp.analysis.what_if import WhatIf, what_if
+from webapp.memory import Memory
 from webapp.models import Regime, Team
 from webapp.queries import COMPLEXITIES
 

@@ -1,6 +1,7 @@
 """Statistics of whole populations that are asked for again and again, computed once a process.
 
-The key is a digest of the very numbers that go in, so a new sample is another key: nothing is ever served stale.
+The key is a digest of the very numbers that go in, or their version, so a new sample is another key: nothing is ever
+served stale.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from engine.statistics.population import FloatArray, Population
 from engine.statistics.refine import Refinement
 from engine.statistics.search import RandomSearchCurve, SampleSizeStudy
 from engine.statistics.sequential import SequentialComparison
-from webapp.analysis.memory import Memory
+from webapp.memory import Memory
 
 MOST = 512  # results kept; each is small
 STUDY_REPEATS = 50
@@ -62,6 +63,11 @@ def _digest(what: str, *arrays: npt.NDArray[Any]) -> bytes:
 
 def _of_columns(what: str, population: Population, names: Sequence[str]) -> bytes:
     return _digest(f"{what} {list(names)}", population.errors, *(population[name] for name in names))
+
+
+def at_version(what: str, version: str, compute: Callable[[], Result]) -> Result:
+    """Whatever is computed from what has this version; the version must have been read first (queries.versions)."""
+    return _remember(_digest(f"{what} at {version}"), compute)
 
 
 def estimated_mean(errors: FloatArray) -> Estimate:

@@ -3,22 +3,27 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-# A batch's row is made with the batch, so that a change only ever updates it: the foreign key is not checked then,
-# which could wait for somebody who holds the batch. Several batches are locked in the order of their ids.
+# Of its rows a connection always counts in the same one, and so seldom waits for another one that ends a run of the same
+# batch: a row stays locked until the commit. They are made with the batch, so that a change only ever updates one: the
+# foreign key is not checked then, which could wait for somebody who holds the batch. Several batches are locked in the
+# order of their ids.
+STRIPES = 8
 FUNCTIONS = """
 CREATE FUNCTION webapp_count_change(VARIADIC changed bigint[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     changed_id bigint;
 BEGIN
     FOR changed_id IN SELECT DISTINCT unnest(changed) ORDER BY 1 LOOP
-        UPDATE webapp_batchversion SET version = version + 1 WHERE batch_id = changed_id;
+        UPDATE webapp_batchversion SET version = version + 1
+        WHERE batch_id = changed_id AND stripe = pg_backend_pid() % STRIPES;
     END LOOP;
 END $$;
 
 CREATE FUNCTION webapp_batch_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        INSERT INTO webapp_batchversion (batch_id, version) SELECT id, 1 FROM new_rows ORDER BY id;
+        INSERT INTO webapp_batchversion (batch_id, stripe, version)
+        SELECT id, stripe, 0 FROM new_rows, generate_series(0, STRIPES - 1) AS stripe;
     ELSE
         PERFORM webapp_count_change(VARIADIC ARRAY(
             SELECT after.id FROM old_rows AS before JOIN new_rows AS after ON after.id = before.id
@@ -61,7 +66,7 @@ BEGIN
     ));
     RETURN NULL;
 END $$;
-"""
+""".replace("STRIPES", str(STRIPES))
 DROP_FUNCTIONS = """
 DROP FUNCTION webapp_runs_changed();
 DROP FUNCTION webapp_samples_changed();
@@ -104,21 +109,26 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="BatchVersion",
             fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 (
                     "batch",
-                    models.OneToOneField(
+                    models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.CASCADE,
-                        primary_key=True,
-                        related_name="version",
-                        serialize=False,
+                        related_name="versions",
                         to="webapp.samplebatch",
                     ),
                 ),
-                ("version", models.PositiveBigIntegerField(default=1)),
+                ("stripe", models.PositiveSmallIntegerField()),
+                ("version", models.PositiveBigIntegerField(default=0)),
             ],
+            options={
+                "constraints": [models.UniqueConstraint(fields=("batch", "stripe"), name="batch_version_once_a_stripe")],
+            },
         ),
         migrations.RunSQL(
-            "INSERT INTO webapp_batchversion (batch_id, version) SELECT id, 1 FROM webapp_samplebatch",
+            "INSERT INTO webapp_batchversion (batch_id, stripe, version) "
+            f"SELECT id, stripe, 0 FROM webapp_samplebatch, generate_series(0, {STRIPES - 1}) AS stripe",
             migrations.RunSQL.noop,
         ),
         migrations.RunSQL(FUNCTIONS, DROP_FUNCTIONS),

@@ -128,12 +128,17 @@ class Sample(models.Model):
 class BatchVersion(models.Model):
     """How often a batch, its samples and the ends of its runs have changed: what is computed from them is kept by it.
 
-    Written by triggers alone (migration 0020), in the transaction of the change, so that no way of writing leaves it
-    behind. A run that is claimed, renewed or given back is as much to come as before and counts for nothing here.
+    The version is the sum over a few rows, so that runs of one batch that end at the same time seldom wait for each
+    other. Triggers alone write them (migration 0020), in the transaction of the change, so that no way of writing
+    leaves them behind. A run that is claimed, renewed or given back is as much to come as before and does not count.
     """
 
-    batch = models.OneToOneField(SampleBatch, on_delete=models.CASCADE, primary_key=True, related_name="version")
-    version = models.PositiveBigIntegerField(default=1)
+    batch = models.ForeignKey(SampleBatch, on_delete=models.CASCADE, related_name="versions", db_index=False)
+    stripe = models.PositiveSmallIntegerField()
+    version = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["batch", "stripe"], name="batch_version_once_a_stripe")]
 
     def __str__(self) -> str:
-        return f"version {self.version} of {self.batch}"
+        return f"{self.batch}: {self.version} changes in stripe {self.stripe}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -43,13 +44,16 @@ class ColumnKind(models.TextChoices):
 
 
 class ImportedColumn(models.Model):
-    """One column: float64 little-endian for numbers, compressed JSON for text and designs. Never a pickle."""
+    """One column: float64 little-endian for numbers, blocks of compressed JSON for text and designs. Never a pickle."""
 
     population = models.ForeignKey(ImportedPopulation, on_delete=models.CASCADE, related_name="columns")
     position = models.PositiveSmallIntegerField()
     name = models.CharField(max_length=60)
     kind = models.CharField(max_length=6, choices=ColumnKind.choices)
     values = models.BinaryField()
+    ends = ArrayField(
+        models.PositiveIntegerField(), default=list, blank=True, help_text="where each block of text or designs ends"
+    )
 
     class Meta:
         constraints = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
-from webapp.analysis.memory import Memory
+from webapp.memory import Memory
 from webapp.pages.sections import Section
 
 MOST_CHARACTERS = 64_000_000  # of all sections that a process remembers

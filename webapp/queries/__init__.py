@@ -24,6 +24,7 @@ from webapp.queries.imports import (
     load_columns,
     load_designs,
     load_imported,
+    load_rows,
     number_columns,
 )
 from webapp.queries.notifications import count_unread, notification_lines, notifications_of
@@ -54,6 +55,7 @@ from webapp.queries.samples import sample_columns, samples_by_id
 from webapp.queries.search import Found, search
 from webapp.queries.spaces import MethodFacts, SpaceLine, method_facts, space_lines, team_regimes, team_spaces
 from webapp.queries.summaries import (
+    OUTLINE_SHARES,
     Outline,
     PopulationSummary,
     population_outlines,
@@ -70,7 +72,7 @@ from webapp.queries.teams import (
     team_events,
     team_members,
 )
-from webapp.queries.versions import population_versions
+from webapp.queries.versions import batch_versions, population_versions
 from webapp.queries.workers import BADGES as WORKER_WORDS
 from webapp.queries.workers import (
     WORKERS_SHOWN,
@@ -86,6 +88,7 @@ from webapp.queries.workers import (
 __all__ = [
     "BATCH_WORDS",
     "COMPLEXITIES",
+    "OUTLINE_SHARES",
     "ROLE_ORDER",
     "RUN_ORDERS",
     "SAMPLE_ID",
@@ -115,6 +118,7 @@ __all__ = [
     "batch_contents",
     "batch_errors",
     "batch_progress",
+    "batch_versions",
     "batches_with_failures",
     "capacity",
     "count_cancelled",
@@ -135,6 +139,7 @@ __all__ = [
     "load_designs",
     "load_imported",
     "load_population",
+    "load_rows",
     "load_trained",
     "method_facts",
     "notification_lines",

@@ -9,10 +9,22 @@ from datetime import datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 from django.db import connection
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Lower, Now
 
-from webapp.models import BatchState, DrawCause, FailureKind, Run, RunState, Sample, SampleBatch, Space, Team
+from webapp.memory import Memory
+from webapp.models import (
+    BatchState,
+    BatchVersion,
+    DrawCause,
+    FailureKind,
+    Run,
+    RunState,
+    Sample,
+    SampleBatch,
+    Space,
+    Team,
+)
 
 NEWS = timedelta(days=7)  # what is older needs nobody any more
 
@@ -107,9 +119,29 @@ WHERE batch.id = ANY(%(ids)s)
 """
 
 
+REMEMBERED = 1_000
+_ended: Memory[BatchProgress] = Memory(REMEMBERED)
+
+
 def batch_progress(batch_ids: Iterable[int]) -> dict[int, BatchProgress]:
-    """The progress of each of these batches, in one statement; ids without a batch are left out."""
+    """The progress of each of these batches, in two statements; ids without a batch are left out.
+
+    Of a batch with nothing to come it is remembered while the batch has the same version.
+    """
     ids = list(batch_ids)
+    if not ids:
+        return {}
+    versions = BatchVersion.objects.filter(batch__in=ids).values_list("batch_id", "batch__paused")
+    keys = {key[0]: key for key in versions.annotate(Sum("version"))}
+    remembered = {batch_id: progress for batch_id, key in keys.items() if (progress := _ended.get(key))}
+    counted = _count_progress([batch_id for batch_id in keys if batch_id not in remembered])
+    for batch_id, progress in counted.items():
+        if not progress.active:
+            _ended.put(keys[batch_id], progress)
+    return remembered | counted
+
+
+def _count_progress(ids: list[int]) -> dict[int, BatchProgress]:
     if not ids:
         return {}
     with connection.cursor() as cursor:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from django.db import connection
 from django.db.models import QuerySet
 
 from engine.statistics.population import Population
 from webapp.models import ColumnKind, ImportedColumn, ImportedPopulation, Team
-from webapp.models.columns import Column, decode_list, decode_numbers
+from webapp.models.columns import BLOCK, NUMBER_BYTES, Column, decode_list, decode_numbers, decode_rows
 from webapp.queries.populations import COMPLEXITIES, SAMPLE_ID, ErrorChoice, TrainedPopulation
 
 BEST_ERROR = "best_error"
@@ -52,7 +53,7 @@ def load_columns(imported: ImportedPopulation) -> list[Column]:
         Column(
             row.name,
             ColumnKind(row.kind),
-            decode_numbers(row.values) if row.kind == ColumnKind.NUMBER else decode_list(row.values),
+            decode_numbers(row.values) if row.kind == ColumnKind.NUMBER else decode_list(row.values, row.ends),
         )
         for row in ImportedColumn.objects.filter(population=imported).order_by("position")
     ]
@@ -63,5 +64,37 @@ def load_designs(imported: ImportedPopulation, *, rows: Sequence[int]) -> dict[i
     stored = ImportedColumn.objects.filter(population=imported, kind=ColumnKind.DESIGN).first()
     if stored is None:
         return {}
-    designs = decode_list(stored.values)
-    return {row: designs[row - 1] for row in rows}
+    designs = decode_rows(stored.values, stored.ends, [row - 1 for row in rows])
+    return dict(zip(rows, designs, strict=True))
+
+
+# Of numbers the rows themselves, of text the blocks that hold them with their ends, of designs nothing.
+SOME_ROWS = """
+SELECT name, kind,
+    CASE kind
+        WHEN 'number' THEN substring("values" FROM %(start)s * %(bytes)s + 1 FOR (%(stop)s - %(start)s) * %(bytes)s)
+        WHEN 'text' THEN substring("values" FROM coalesce(ends[%(first)s - 1], 0) + 1
+            FOR ends[%(last)s] - coalesce(ends[%(first)s - 1], 0))
+    END,
+    coalesce(ends[%(first)s - 1], 0), ends[%(first)s:%(last)s]
+FROM webapp_importedcolumn WHERE population_id = %(population)s ORDER BY position
+"""
+
+
+def load_rows(imported: ImportedPopulation, start: int, stop: int) -> list[Column]:
+    """Every column with the values of some rows only, counted from 0; designs without any."""
+    first, last = start // BLOCK + 1, (stop - 1) // BLOCK + 1  # blocks, counted from 1
+    values = {"population": imported.pk, "bytes": NUMBER_BYTES, "start": start, "stop": stop}
+    with connection.cursor() as cursor:
+        cursor.execute(SOME_ROWS, {**values, "first": first, "last": last})
+        rows = cursor.fetchall()
+    columns = []
+    for name, kind, stored, begin, ends in rows:
+        column: Any = []
+        if kind == ColumnKind.NUMBER:
+            column = decode_numbers(stored)
+        elif kind == ColumnKind.TEXT:
+            begun = start - (first - 1) * BLOCK
+            column = decode_list(stored, [end - begin for end in ends])[begun : begun + stop - start]
+        columns.append(Column(name, ColumnKind(kind), column))
+    return columns

@@ -90,8 +90,9 @@ SELECT (sample.position < frontier.position)::int::float8,
         WHERE run.state IN ('queued', 'running')
     ), 9223372036854775807))::int::float8,
     sample.id::float8,
-    coalesce(sample.{error}, CASE WHEN EXISTS (
-        SELECT FROM webapp_run run WHERE run.sample_id = sample.id AND run.failure_kind = 'diverged'
+    coalesce(sample.{error}, CASE WHEN sample.id IN (
+        SELECT run.sample_id FROM webapp_run run JOIN frontier ON frontier.id = run.batch_id
+        WHERE run.state = 'failed' AND run.failure_kind = 'diverged'
     ) THEN 'Infinity' ELSE 'NaN' END::float8),
     sample.flops::float8, sample.params::float8, sample.acts::float8{parameters}
 FROM webapp_sample sample JOIN frontier ON frontier.id = sample.batch_id

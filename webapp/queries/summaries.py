@@ -10,7 +10,9 @@ from django.db import connection
 from webapp import services
 from webapp.models import KeptSummary, Regime, Space, Team
 from webapp.queries.populations import FRONTIER
-from webapp.queries.versions import VERSION
+from webapp.queries.versions import OF_EACH_BATCH, VERSION
+
+OUTLINE_SHARES = [k / 48 for k in range(49)]  # of the samples that lie below each quantile
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ WITH population AS (
     SELECT batch.space_id, batch.regime_id, {VERSION} AS version
     FROM webapp_samplebatch batch
     JOIN webapp_space space ON space.id = batch.space_id
-    JOIN webapp_batchversion version ON version.batch_id = batch.id
+    {OF_EACH_BATCH}
     WHERE space.team_id = %(team)s AND (%(space)s::bigint IS NULL OR batch.space_id = %(space)s)
         AND (%(regime)s::bigint IS NULL OR batch.regime_id = %(regime)s)
     GROUP BY batch.space_id, batch.regime_id
@@ -74,7 +76,7 @@ WITH population AS (
     SELECT batch.space_id, batch.regime_id, {VERSION} AS version, count(*) AS batches, sum(batch.size) AS designs,
         sum(run.pending + coalesce(undrawn.designs, 0)) AS pending, sum(run.failed) AS failed
     FROM frontier batch
-    JOIN webapp_batchversion version ON version.batch_id = batch.id
+    {OF_EACH_BATCH}
     CROSS JOIN LATERAL (
         SELECT count(DISTINCT sample_id) FILTER (WHERE state IN ('queued', 'running')) AS pending,
                count(DISTINCT sample_id) FILTER (WHERE state = 'failed') AS failed
@@ -89,8 +91,7 @@ WITH population AS (
     SELECT frontier.space_id, frontier.regime_id, count(*) AS trained, avg(error) AS mean_error,
         count(*) FILTER (WHERE used) AS used, min(error) FILTER (WHERE used) AS lowest,
         avg(error) FILTER (WHERE used) AS mean,
-        percentile_disc(ARRAY(SELECT k / 48.0 FROM generate_series(0, 48) AS k)::float8[])
-            WITHIN GROUP (ORDER BY error) FILTER (WHERE used) AS quantiles
+        percentile_disc(%(shares)s::float8[]) WITHIN GROUP (ORDER BY error) FILTER (WHERE used) AS quantiles
     FROM frontier
     JOIN webapp_sample sample ON sample.batch_id = frontier.id AND sample.error IS NOT NULL
     CROSS JOIN LATERAL (SELECT sample.position < frontier.position AS used) AS _
@@ -138,7 +139,7 @@ def recount_populations(pairs: Sequence[tuple[int, int]]) -> list[KeptSummary]:
         return []
     spaces, regimes = zip(*pairs, strict=True)
     with connection.cursor() as cursor:
-        cursor.execute(RECOUNT, {"spaces": list(spaces), "regimes": list(regimes)})
+        cursor.execute(RECOUNT, {"spaces": list(spaces), "regimes": list(regimes), "shares": OUTLINE_SHARES})
         return [_summary(*row) for row in cursor.fetchall()]
 
 

@@ -50,8 +50,9 @@ def create_imported_population(
     except IntegrityError as error:
         raise Refused(f"The name {name} is taken by another imported population of this team.") from error
     for position, column in enumerate(columns):
+        values, ends = encode(column)
         ImportedColumn.objects.create(
-            population=row, position=position, name=column.name, kind=column.kind, values=encode(column)
+            population=row, position=position, name=column.name, kind=column.kind, values=values, ends=ends
         )
     record_event(team=team, actor=actor, kind=EventKind.IMPORTS, verb="imported", subject=name)
     return row

@@ -20,6 +20,7 @@ from tasks.publish import publish_draw, publish_permits
 from webapp import queries, services
 from webapp.access import TeamRequest, batch_of, team_action, team_form, team_page
 from webapp.analysis import SpacePopulation
+from webapp.analysis.statistics import at_version
 from webapp.files.exports import csv_response
 from webapp.forms import BatchForm, ExtendForm, PauseForm, PriorityForm, RetryForm, fresh_seed
 from webapp.forms.batches import PRIORITIES
@@ -138,7 +139,6 @@ def batch_page(request: TeamRequest, batch_id: int) -> HttpResponse:
     asked = read_list(request.GET, RUNS)
     services.mark_read(user=request.user, batch=batch)
     failures = queries.failure_groups([batch.pk])
-    population = _population(batch)
     context = {
         "section": "batches",
         "bar": step_bar(batch.space, queries.method_facts(batch.space), current=1, may_write=request.may_write),
@@ -152,8 +152,8 @@ def batch_page(request: TeamRequest, batch_id: int) -> HttpResponse:
         "epochs": batch.regime.definition.get("recipe", {}).get("epochs"),
         "priorities": PRIORITIES,
         "priority": PRIORITIES.get(batch.priority, str(batch.priority)),
-        **_live(batch, population),
-        **_edf(batch, population),
+        **_live(batch),
+        **_edf(batch),
     }
     return render(request, "batches/batch.html", context)
 
@@ -162,7 +162,7 @@ def batch_page(request: TeamRequest, batch_id: int) -> HttpResponse:
 def batch_progress(request: TeamRequest, batch_id: int) -> HttpResponse:
     """What changes every second while a batch runs, for polling; the whole page is asked for again when it ends."""
     batch = batch_of(request.team, batch_id)
-    context = _live(batch, _population(batch))
+    context = _live(batch)
     response = render(request, "batches/progress.html", context)
     if request.GET.get("word", "") not in {"", context["progress"].word}:
         response["HX-Refresh"] = "true"  # the buttons depend on the state
@@ -171,15 +171,19 @@ def batch_progress(request: TeamRequest, batch_id: int) -> HttpResponse:
 
 @team_page
 def batch_edf(request: TeamRequest, batch_id: int) -> HttpResponse:
-    """The EDF so far, for polling: nothing new is answered by 204, which leaves the page alone."""
+    """The EDF so far, for polling: where nothing has changed since what is ``seen`` 204 leaves the page alone."""
     batch = batch_of(request.team, batch_id)
-    context = _edf(batch, _population(batch))
-    if request.GET.get("seen") == context["seen"]:
+    if request.GET.get("seen") == _version(batch):
         return HttpResponse(status=204)
-    return render(request, "batches/edf.html", context | {"polled": True})
+    return render(request, "batches/edf.html", _edf(batch) | {"polled": True})
 
 
-def _live(batch: SampleBatch, population: SpacePopulation) -> dict[str, Any]:
+def _version(batch: SampleBatch) -> str:
+    return queries.batch_versions([batch.pk])[batch.pk]
+
+
+def _live(batch: SampleBatch) -> dict[str, Any]:
+    """Counts of now; where the errors lie is read from the samples only where these have changed."""
     progress = queries.batch_progress([batch.pk])[batch.pk]
     slots, machines = queries.slots_on(batch.pk)
     return {
@@ -187,17 +191,18 @@ def _live(batch: SampleBatch, population: SpacePopulation) -> dict[str, Any]:
         "progress": progress,
         "slots": slots,
         "machines": machines,
-        "middle": middle_of(population),
+        "middle": at_version("middle", _version(batch), lambda: middle_of(_population(batch))),
         "left": progress.waiting + progress.running,
     }
 
 
-def _edf(batch: SampleBatch, population: SpacePopulation) -> dict[str, Any]:
+def _edf(batch: SampleBatch) -> dict[str, Any]:
+    seen = _version(batch)  # before the samples are read: what changes meanwhile is asked for again
+    population = _population(batch)
     figures: list[Figure] = []
     if population.n:
         query = f"?p={population.token}"
         figures = [edf_figure([population], csv=reverse("analysis-edf-csv") + query)]
-    seen = f"{population.n}-{len(population.data.ahead)}-{population.failed}-{population.pending}"
     return {
         "batch": batch,
         "population": population,
@@ -211,7 +216,7 @@ def _edf(batch: SampleBatch, population: SpacePopulation) -> dict[str, Any]:
 
 def edf_of_batch(batch: SampleBatch) -> Figure | None:
     """The figure of a batch's page; None while no sample of it is used."""
-    figures: list[Figure] = _edf(batch, _population(batch))["figures"]
+    figures: list[Figure] = _edf(batch)["figures"]
     return figures[0] if figures else None
 
 

@@ -5,21 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
 from engine.spaces import presets
-from engine.statistics import error_edf
 from engine.statistics.bootstrap import Estimate
 from engine.training.regimes import regime_presets
 from webapp import plots, queries, services
 from webapp.access import TeamRequest, team_action, team_page
-from webapp.analysis.statistics import estimated_mean
+from webapp.analysis.batches import errors_of_batch
 from webapp.models import Regime, SampleBatch, Space
-from webapp.plots import FloatArray
-from webapp.queries import BatchProgress, FailureGroup
+from webapp.queries import BatchProgress, FailureGroup, Outline
 from webapp.views.results import latest_results
 from webapp.wording import counted, joined
 
@@ -66,7 +65,7 @@ class FailedLine:
 class FinishedLine:
     batch: SampleBatch
     progress: BatchProgress
-    curve: plots.Curve
+    outline: Outline
     mean: Estimate
 
 
@@ -81,7 +80,7 @@ def home(request: TeamRequest) -> HttpResponse:
         "silent": [line for line in queries.worker_lines(team) if line.silent and line.busy][:FAILED_SHOWN],
         "finished": finished,
         "finished_count": queries.finished_batches(team).count(),
-        "span": plots.edf_range([line.curve for line in finished]),
+        "span": plots.edf_range([], more=np.array([end for line in finished for end in line.outline.quantiles])),
         **_running(request),
         **_failed(request),
         **latest_results(team, most=RESULTS_SHOWN),
@@ -114,13 +113,14 @@ def _failed(request: TeamRequest) -> dict[str, Any]:
 def _finished(request: TeamRequest) -> list[FinishedLine]:
     batches = list(queries.finished_batches(request.team)[:FINISHED_SHOWN])
     progress = queries.batch_progress(batch.pk for batch in batches)
-    errors = queries.batch_errors([batch.pk for batch in batches])
-    return [_finished_line(batch, progress[batch.pk], errors[batch.pk]) for batch in batches if batch.pk in errors]
+    versions = queries.batch_versions(batch.pk for batch in batches)
+    lines = [_finished_line(batch, progress[batch.pk], versions[batch.pk]) for batch in batches]
+    return [line for line in lines if line]
 
 
-def _finished_line(batch: SampleBatch, progress: BatchProgress, errors: FloatArray) -> FinishedLine:
-    curve = plots.Curve(key=f"batch-{batch.pk}", slot=batch.space.slot, edf=error_edf(errors))
-    return FinishedLine(batch, progress, curve, estimated_mean(errors))
+def _finished_line(batch: SampleBatch, progress: BatchProgress, version: str) -> FinishedLine | None:
+    errors = errors_of_batch(batch, version)
+    return FinishedLine(batch, progress, errors.outline, errors.mean) if errors else None
 
 
 @team_page

@@ -150,11 +150,11 @@ def discard_import(request: TeamRequest, token: str) -> HttpResponse:
 def imported_page(request: TeamRequest, imported_id: int) -> HttpResponse:
     """The columns and rows of an imported population; ?row= opens the page that holds it."""
     imported = imported_of(request.team, imported_id)
-    columns = queries.load_columns(imported)
     row = request.GET.get("row", "")
     marked = int(row) if row.isdecimal() and len(row) < 10 and 1 <= int(row) <= imported.n else None
     asked = (marked - 1) // ROWS_SHOWN + 1 if marked else request.GET.get("page")
     page = Paginator(range(1, imported.n + 1), ROWS_SHOWN).get_page(asked)
+    columns = queries.load_rows(imported, page.start_index() - 1, page.end_index())
     shown = [column for column in columns if column.kind != ColumnKind.DESIGN]
     context = {
         "section": "analyses",
@@ -163,13 +163,13 @@ def imported_page(request: TeamRequest, imported_id: int) -> HttpResponse:
         "shown": shown,
         "page": page,
         "marked": marked,
-        "rows": [(number, [_cell(column, number) for column in shown]) for number in page],
+        "rows": [(number, [_cell(column, place) for column in shown]) for place, number in enumerate(page)],
     }
     return render(request, "imports/imported.html", context)
 
 
-def _cell(column: Column, number: int) -> tuple[str, bool]:
-    value = column.values[number - 1]
+def _cell(column: Column, place: int) -> tuple[str, bool]:
+    value = column.values[place]
     is_number = column.kind == ColumnKind.NUMBER
     return (compact(float(value)) if is_number else str(value)[:60], is_number)
 

@@ -24,25 +24,34 @@ class Memory(Generic[Result]):
         self._total = 0
         self._lock = Lock()
 
-    def recall(self, key: Hashable, compute: Callable[[], Result]) -> Result:
-        """The result of the key, computed where it is not remembered. One that is larger than all is not kept."""
+    def get(self, key: Hashable) -> Result | None:
+        """None where it is not remembered."""
         with self._lock:
-            if key in self._results:
-                self._results.move_to_end(key)
-                return self._results[key][0]
-        result = compute()  # outside of the lock: two threads may compute the same, none waits
-        size = self._size(result)
-        if size <= self.most:
-            self._keep(key, result, size)
-        return result
+            if key not in self._results:
+                return None
+            self._results.move_to_end(key)
+            return self._results[key][0]
 
-    def _keep(self, key: Hashable, result: Result, size: int) -> None:
+    def put(self, key: Hashable, result: Result) -> None:
+        """One that is larger than all may be is not kept."""
+        size = self._size(result)
+        if size > self.most:
+            return
         with self._lock:
             self._total += size - self._results.pop(key, (result, 0))[1]
             self._results[key] = (result, size)
             while self._total > self.most:
                 _, (_, freed) = self._results.popitem(last=False)
                 self._total -= freed
+
+    def recall(self, key: Hashable, compute: Callable[[], Result]) -> Result:
+        """The result of the key, computed where it is not remembered; None is never remembered."""
+        result = self.get(key)
+        if result is None:
+            result = compute()  # outside of the lock: two threads may compute the same, none waits
+            if result is not None:
+                self.put(key, result)
+        return result
 
     def forget(self) -> None:
         with self._lock:
