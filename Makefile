@@ -30,7 +30,7 @@ setup: python ## only set up: .venv with the packages of requirements.lock
 test: python ## set up, make check, then all tests on all cores  [ARGS="-k words" for pytest; -n0 for one process]
 	@$(SETUP) setup --for test
 	@$(SETUP) check
-	@$(if $(ARGS),,COVERAGE=1 )$(RUN) -m pytest -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(if $(ARGS),,COVERAGE=1 )$(RUN) -m pytest -n logical --maxprocesses 4 $(ARGS)
 
 check: python ## formatting, lint, types, import layers, migrations, templates
 	@$(SETUP) setup

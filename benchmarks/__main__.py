@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 
+from benchmarks.timing import TookLonger
+
 NAMES = (
     "engine",
     "statistics",
@@ -24,21 +26,32 @@ NAMES = (
     "demo",
 )
 
-RUN_ONE = "import importlib, sys; importlib.import_module(f'benchmarks.{sys.argv[1]}').main()"
+RUN_ONE = "import sys; from benchmarks.__main__ import run_one; run_one(sys.argv[1])"
 
 
 def main(names: list[str]) -> None:
     unknown = [name for name in names if name not in NAMES]
     if unknown:
         sys.exit(f"There is no benchmark {unknown[0]}; choose from {', '.join(NAMES)}.")
+    failed = []
     for name in names or NAMES:
         print(f"\n== {name} ==", flush=True)
         started = time.perf_counter()
         if len(names) == 1:
-            importlib.import_module(f"benchmarks.{name}").main()
-        else:  # Django can be set up for one database only, so each has a process of its own
-            subprocess.run([sys.executable, "-c", RUN_ONE, name], check=True)
+            run_one(name)
+        # Django can be set up for one database only, so each has a process of its own.
+        elif subprocess.run([sys.executable, "-c", RUN_ONE, name], check=False).returncode != 0:
+            failed.append(name)
         print(f"({time.perf_counter() - started:.0f} s)", flush=True)
+    if failed:
+        sys.exit(f"These failed: {', '.join(failed)}.")
+
+
+def run_one(name: str) -> None:
+    try:
+        importlib.import_module(f"benchmarks.{name}").main()
+    except TookLonger as late:
+        print(f"{name} {late}", flush=True)
 
 
 if __name__ == "__main__":

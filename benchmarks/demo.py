@@ -13,9 +13,11 @@ from pathlib import Path
 
 import psycopg2
 
+from benchmarks.timing import TookLonger
 from webapp import embedded
 
 ROOT = Path(__file__).resolve().parent.parent
+WITHIN = 3600.0  # seconds
 
 # From the moment the batches are queued to the end of the last run, over all slots that trained.
 FIGURES = """
@@ -64,7 +66,10 @@ def _run_demo(folder: Path, size: int) -> float:
     environment |= {"NETSPACE_VAR": str(folder), "NETSPACE_DATA": str(ROOT / "var" / "data")}
     started = time.perf_counter()
     command = [sys.executable, "manage.py", "demo", "--size", str(size), "--port", str(port), "--exit"]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    try:
+        subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=WITHIN)
+    except subprocess.TimeoutExpired:
+        raise TookLonger(WITHIN) from None
     return time.perf_counter() - started
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+
+from benchmarks.timing import TookLonger, end, wait_until
 
 DESIGNS = 10_000
 PRESSES = 7
@@ -208,11 +209,11 @@ def _press(study: object, *, name: str, publish: bool) -> int:
 def _wait_for_end(batch_id: int, log: Path) -> None:
     from webapp.models import Run, RunState
 
-    deadline = time.monotonic() + 90
-    while not Run.objects.filter(batch=batch_id, state=RunState.DONE).exists():
-        if time.monotonic() > deadline:
-            sys.exit(f"The worker trained nothing; it said:\n{log.read_text()[-3000:]}")
-        time.sleep(0.05)
+    try:
+        wait_until(Run.objects.filter(batch=batch_id, state=RunState.DONE).exists, within=300)
+    except TookLonger:
+        print(f"The worker trained nothing; it said:\n{log.read_text()[-3000:]}", file=sys.stderr)
+        raise
 
 
 @contextmanager
@@ -228,5 +229,4 @@ def _worker() -> Iterator[Path]:
         try:
             yield Path(log.name)
         finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(60)
+            end(process)

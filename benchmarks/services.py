@@ -7,11 +7,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from benchmarks.timing import end, wait_until
 
 
 @contextmanager
@@ -55,17 +56,15 @@ def web_server() -> Iterator[str]:
         _wait_for(port)
         yield f"http://127.0.0.1:{port}"
     finally:
-        server.terminate()
-        server.wait(10)
+        end(server)
 
 
 def _wait_for(port: int) -> None:
-    for _ in range(100):
+    def answers() -> bool:
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.2)
-    raise TimeoutError("the web server did not start within 20 s")
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    wait_until(answers, within=60)
 
 
 @contextmanager
@@ -74,8 +73,7 @@ def training_worker() -> Iterator[None]:
     try:
         yield
     finally:
-        process.terminate()
-        process.wait(60)
+        end(process)
 
 
 def a_quick_regime(team: Any, user: Any) -> Any:
@@ -93,8 +91,4 @@ def epochs_trained() -> int:
 
 
 def wait_for_training() -> None:
-    deadline = time.monotonic() + 120
-    while epochs_trained() < 4:
-        if time.monotonic() > deadline:
-            raise TimeoutError("nothing was trained within two minutes")
-        time.sleep(0.2)
+    wait_until(lambda: epochs_trained() >= 4, within=300)

@@ -7,20 +7,24 @@ own, because thread counts and the allocator are settled when one starts.
 from __future__ import annotations
 
 import json
+import math
 import os
 import statistics
-import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from benchmarks.timing import TookLonger, outputs
 from tasks.slot_plans import KEEP_MEMORY, ONE_THREAD, allocator, count_cores
 
 SECONDS = 6.0
 SECONDS_OF_MANY = 1.5  # each, where there are several networks
+WITHIN = 180.0  # for all of a row; two threads in each of two processes may need an hour
 TRAIN_IMAGES, TEST_IMAGES = 3000, 2000
 DEMO_PRESETS = ("AnyNetX-A-small", "RegNetX-small")
+
+Rates = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -61,27 +65,32 @@ def main() -> None:
         row("  + bfloat16", measure("ours", low_precision, slots, fastest), usual)
         bare = measure("bare", work, slots, ONE_THREAD | KEEP_MEMORY)
         row("  only forward, backward and step, glibc told to keep memory", bare, usual)
-        print(f"our loop beside forward, backward and step: {1 - ours['train'] / bare['train']:.1%} of the time")
+        if not isinstance(ours, TookLonger) and not isinstance(bare, TookLonger):
+            print(f"our loop beside forward, backward and step: {1 - ours['train'] / bare['train']:.1%} of the time")
         if not work.of_demo:  # which this would train for an hour
             trap = measure("ours", work, slots, KEEP_MEMORY | dict.fromkeys(ONE_THREAD, "2"))
             row(f"the trap: ours, {slots} processes of 2 threads", trap, usual)
 
 
-def row(name: str, rates: dict[str, float], usual: dict[str, float]) -> None:
+def row(name: str, rates: Rates | TookLonger, usual: Rates | TookLonger) -> None:
+    if isinstance(rates, TookLonger):
+        print(f"{name:66} {rates}", flush=True)
+        return
+    beside = {"train": math.nan, "test": math.nan} if isinstance(usual, TookLonger) else usual
     trained, tested = rates["train"], rates["test"]
-    words = f"{tested:11,.0f}{tested / usual['test']:7.2f}" if tested else ""
-    print(f"{name:66}{trained:10,.0f}{trained / usual['train']:7.2f}{words}", flush=True)
+    words = f"{tested:11,.0f}{tested / beside['test']:7.2f}" if tested else ""
+    print(f"{name:66}{trained:10,.0f}{trained / beside['train']:7.2f}{words}", flush=True)
 
 
-def measure(loop: str, work: Work, processes: int, environment: dict[str, str]) -> dict[str, float]:
+def measure(loop: str, work: Work, processes: int, environment: dict[str, str]) -> Rates | TookLonger:
     """Images per second, trained and tested, of all processes together."""
     inherited = {name: value for name, value in os.environ.items() if name not in {*ONE_THREAD, *allocator()}}
     command = [sys.executable, "-m", "benchmarks.training", loop, json.dumps(asdict(work))]
-    running = [
-        subprocess.Popen(command, env=inherited | environment, stdout=subprocess.PIPE, text=True)
-        for _ in range(processes)
-    ]
-    rates = [json.loads(process.communicate()[0]) for process in running]
+    try:
+        printed = outputs([command] * processes, within=WITHIN, environment=inherited | environment)
+    except TookLonger as late:
+        return late
+    rates = [json.loads(text) for text in printed]
     return {name: sum(rate[name] for rate in rates) for name in ("train", "test")}
 
 
@@ -148,7 +157,7 @@ def run_ours(design: Any, work: Work, seconds: float) -> dict[str, float]:
             augmentation=work.augmentation,
             precision=work.precision,
         )
-        result = train_network(design=design, recipe=recipe, data=data, seed=0, time_limit=10 * SECONDS)
+        result = train_network(design=design, recipe=recipe, data=data, seed=0)
     return {"train": result.train_images_per_second, "test": result.test_images_per_second}
 
 

@@ -7,33 +7,43 @@ each other, but for those of the files in TOGETHER, which stay in one process an
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-TESTS = Path(__file__).resolve().parent
-TOGETHER = (TESTS / "test_demo.py",)
+TOGETHER = ("tests/test_demo.py",)
 # In this order, before all others, which keep theirs.
 LONGEST = (
-    TESTS / "test_demo.py",
-    TESTS / "chaos",
-    TESTS / "browser" / "test_tour.py",
-    TESTS / "tasks",
-    TESTS / "browser",
-    TESTS / "webapp" / "test_result_files.py",
-    TESTS / "webapp" / "test_exports.py",
+    "tests/test_demo.py",
+    "tests/chaos/",
+    "tests/browser/test_tour.py",
+    "tests/tasks/",
+    "tests/browser/",
+    "tests/webapp/test_result_files.py",
+    "tests/webapp/test_exports.py",
 )
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    for item in items:
-        if item.path in TOGETHER:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))  # before xdist reads it
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Spread(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            """What is handed out as one: a test, or the whole file."""
+            file = nodeid.partition("::")[0]
+            return file if file in TOGETHER else nodeid
+
+    config.option.loadscopereorder = False  # the order is ours
+    return Spread(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
     yield
-    if hasattr(items[0].config if items else None, "workerinput"):
-        items.sort(key=_rank)  # after pytest-django's own order
+    if hasattr(config, "workerinput"):
+        items.sort(key=_rank)  # after pytest-django, which has an order of its own
 
 
 def _rank(item: pytest.Item) -> int:
-    return next((rank for rank, place in enumerate(LONGEST) if item.path.is_relative_to(place)), len(LONGEST))
+    return next((rank for rank, place in enumerate(LONGEST) if item.nodeid.startswith(place)), len(LONGEST))

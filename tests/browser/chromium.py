@@ -45,12 +45,16 @@ class Visitor:
     def listen(self) -> None:
         self.page.on("console", self._note_console)
         self.page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
-        self.page.on("requestfailed", lambda request: self.complaints.append(f"failed: {request.url}"))
+        self.page.on("requestfailed", self._note_failure)
         self.page.on("request", self._note_request)
 
     def _note_console(self, message: Any) -> None:
         if message.type in {"error", "warning"} and "[bokeh" not in message.text:
             self.complaints.append(f"{message.type}: {message.text}")
+
+    def _note_failure(self, request: Any) -> None:
+        if request.failure != "net::ERR_ABORTED":  # given up by the browser itself: the page was left, or it was a file
+            self.complaints.append(f"failed: {request.url}")
 
     def _note_request(self, request: Any) -> None:
         if not request.url.startswith((self.address, "data:")):

@@ -129,7 +129,7 @@ class BatchVersion(models.Model):
     """How often a batch, its samples and the ends of its runs have changed: what is computed from them is kept by it.
 
     The version is the sum over a few rows, so that runs of one batch that end at the same time seldom wait for each
-    other. Triggers alone write them (migration 0020), in the transaction of the change, so that no way of writing
+    other. Triggers alone write them (migration 0013), in the transaction of the change, so that no way of writing
     leaves them behind. A run that is claimed, renewed or given back is as much to come as before and does not count.
     """
 

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("webapp", "0020_keep_a_version_of_each_batch"),
+        ("webapp", "0013_keep_a_version_of_each_batch"),
     ]
 
     operations = [

@@ -38,7 +38,7 @@ def into_one(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("webapp", "0022_keep_summaries_of_populations"),
+        ("webapp", "0015_keep_summaries_of_populations"),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("webapp", "0021_keep_the_line_of_a_result_page"),
+        ("webapp", "0014_keep_the_line_of_a_result_page"),
     ]
 
     operations = [
