@@ -150,6 +150,7 @@ urlpatterns = [
     path("results/", results.result_list, name="results"),
     path("results/new/", results.new_result, name="new-result"),
     path("results/<id:result_id>/", results.result_page, name="result"),
+    path("results/<id:result_id>/line/", results.result_line, name="result-line"),
     path("results/<id:result_id>/edit/", results.edit_result, name="edit-result"),
     path("results/<id:result_id>/duplicate/", results.duplicate_result, name="duplicate-result"),
     *filing_of("result", "results"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
@@ -173,6 +173,8 @@ class Analysis:
         return sum(8 * (len(one.column_names) + 2) * one.n for one in self.populations)
 
 
+Versions = Mapping[tuple[int, int], str]  # by the ids of a space and a regime
+
 _analyses: Memory[Analysis] = Memory(MOST_BYTES, size=lambda analysis: analysis.bytes + 10_000)
 
 
@@ -182,7 +184,7 @@ def analyse(selection: Selection, team: Team) -> Analysis:
     Raises `UnknownPopulation` where the team lacks one, `InvalidSelection` where none has a column to filter by.
     """
     rows = find_rows(selection, team)
-    version = version_of(rows)
+    version = version_of(rows, versions_of([rows]))
     return remembered(
         team,
         selection,
@@ -201,9 +203,13 @@ def forget() -> None:
     _analyses.forget()
 
 
-def version_of(rows: SelectedRows) -> str:
+def versions_of(several: Iterable[SelectedRows]) -> Versions:
+    """The versions of the trained populations of some selections, in one statement."""
+    return queries.population_versions((space.pk, regime.pk) for rows in several for space, regime in rows.trained)
+
+
+def version_of(rows: SelectedRows, versions: Versions) -> str:
     """A text that changes with the populations: their samples, and what else of them is shown."""
-    versions = queries.population_versions((space.pk, regime.pk) for space, regime in rows.trained)
     parts = [
         f"{space.pk}-{regime.pk}:{versions[space.pk, regime.pk]}:{space.name}:{space.slot}:{regime.name}"
         for space, regime in rows.trained

@@ -189,22 +189,43 @@ class SelectedRows:
     imported: tuple[ImportedPopulation, ...]
 
 
+@dataclass(frozen=True)
+class TeamRows:
+    """Some rows of a team by their ids, of which those of several selections can be told."""
+
+    spaces: Mapping[int, Space]
+    regimes: Mapping[int, Regime]
+    imported: Mapping[int, ImportedPopulation]
+
+    @staticmethod
+    def find(populations: Iterable[PopulationId], team: Team) -> TeamRows:
+        """Those that the team has, in a statement a table."""
+        wanted = list(populations)
+        trained = [one for one in wanted if isinstance(one, TrainedId)]
+        return TeamRows(
+            _rows(Space, team, {one.space for one in trained}),
+            _rows(Regime, team, {one.regime for one in trained}),
+            _rows(ImportedPopulation, team, {one.imported for one in wanted if isinstance(one, ImportedId)}),
+        )
+
+    def of(self, selection: Selection) -> SelectedRows:
+        """`UnknownPopulation` where the team lacks one."""
+        trained = [one for one in selection.populations if isinstance(one, TrainedId)]
+        imported = [one.imported for one in selection.populations if isinstance(one, ImportedId)]
+        try:
+            return SelectedRows(
+                tuple((self.spaces[one.space], self.regimes[one.regime]) for one in trained),
+                tuple(self.imported[pk] for pk in imported),
+            )
+        except KeyError:
+            raise UnknownPopulation("No such population in this team.") from None
+
+
 def find_rows(selection: Selection, team: Team) -> SelectedRows:
-    """In three statements at most; `UnknownPopulation` where the team lacks one."""
-    pairs = [one for one in selection.populations if isinstance(one, TrainedId)]
-    spaces = _rows(Space, team, [one.space for one in pairs])
-    regimes = _rows(Regime, team, [one.regime for one in pairs])
-    ids = [one.imported for one in selection.populations if isinstance(one, ImportedId)]
-    imported = _rows(ImportedPopulation, team, ids)
-    return SelectedRows(
-        tuple((spaces[one.space], regimes[one.regime]) for one in pairs), tuple(imported[pk] for pk in ids)
-    )
+    """`UnknownPopulation` where the team lacks one."""
+    return TeamRows.find(selection.populations, team).of(selection)
 
 
-def _rows(model: type[Row], team: Team, wanted: Sequence[int]) -> dict[int, Row]:
-    if not wanted:
-        return {}
-    found: dict[int, Row] = model._default_manager.filter(team=team).in_bulk(wanted)
-    if missing := [pk for pk in wanted if pk not in found]:
-        raise UnknownPopulation(f"This team has no {model._meta.verbose_name} {missing[0]}.")
+def _rows(model: type[Row], team: Team, wanted: set[int]) -> dict[int, Row]:
+    found: dict[int, Row] = model._default_manager.filter(team=team).in_bulk(wanted) if wanted else {}
     return found

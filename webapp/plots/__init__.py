@@ -332,28 +332,22 @@ def learning_curve_figure(runs: Mapping[str, Sequence[float]], *, slot: int, hei
     return plot
 
 
-def edf_sparkline(curves: Sequence[Curve], *, x_range: tuple[float, float]) -> str:
-    """A small EDF for lists: inline SVG that follows the theme; the row beside it holds the numbers."""
-    grid = np.linspace(*x_range, 49)
+def quantile_sparkline(curves: Sequence[tuple[int, Sequence[float]]], *, x_range: tuple[float, float]) -> str:
+    """Small EDFs, each a slot and evenly spaced quantiles, the lowest and the highest error at their ends.
+
+    Inline SVG that follows the theme; the row beside it holds the numbers.
+    """
+    low, high = x_range
+    grid = np.linspace(low, max(high, low + 1e-9), 49)
     paths = []
-    for curve in curves:
-        share = np.searchsorted(curve.edf.errors, grid) / curve.edf.n
-        points = " ".join(f"{2 * k},{26 - 24 * y:.1f}" for k, y in enumerate(share))
-        paths.append(f'<path class="k{int(curve.slot)}" d="M{points}"/>')
+    for slot, quantiles in curves:
+        # Tied quantiles are one step: the last of them holds.
+        shares = np.interp(grid, *_last_of_ties(np.asarray(quantiles)), left=0, right=1)
+        points = " ".join(f"{2 * k},{26 - 24 * y:.1f}" for k, y in enumerate(shares))
+        paths.append(f'<path class="k{int(slot)}" d="M{points}"/>')
     return (
         f'<svg class="spark" viewBox="0 0 96 28" preserveAspectRatio="none" aria-hidden="true">{"".join(paths)}</svg>'
     )
-
-
-def quantile_sparkline(quantiles: Sequence[float], *, slot: int, x_range: tuple[float, float]) -> str:
-    """A small EDF from evenly spaced quantiles, the lowest and the highest error at its ends."""
-    low, high = x_range
-    grid = np.linspace(low, max(high, low + 1e-9), 49)
-    # Tied quantiles are one step: the last of them holds.
-    shares = np.interp(grid, *_last_of_ties(np.asarray(quantiles)), left=0, right=1)
-    points = " ".join(f"{2 * k},{26 - 24 * y:.1f}" for k, y in enumerate(shares))
-    path = f'<path class="k{int(slot)}" d="M{points}"/>'
-    return f'<svg class="spark" viewBox="0 0 96 28" preserveAspectRatio="none" aria-hidden="true">{path}</svg>'
 
 
 def _last_of_ties(quantiles: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -157,6 +157,14 @@ def _named_populations(analysis: dict[str, Any]) -> tuple[set[tuple[int, int]], 
     return trained, imported
 
 
+def keep_result_line(*, page: ResultPage, line: dict[str, object], version: str) -> bool:
+    """Keep what the list shows of a page with the version it was computed at; it changes nothing that people see.
+
+    Of two that computed it at once the later wins: a line that is older than its version is computed anew.
+    """
+    return bool(ResultPage.objects.filter(pk=page.pk).update(line=line, line_of=version))
+
+
 def _change(page: ResultPage, actor: User, **values: Any) -> None:
     if not ResultPage.objects.filter(pk=page.pk).update(updated_by=actor, updated_at=timezone.now(), **values):
         raise Refused(f"{page} was deleted a moment ago.")

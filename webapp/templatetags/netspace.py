@@ -15,6 +15,7 @@ from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from webapp import plots, queries, wording
+from webapp.analysis.lines import SmallCurve
 from webapp.analysis.tables import NONE, Cell, Estimate, SampleId, Table, Target, Widths
 from webapp.analysis.tables import Population as PopulationCell
 from webapp.analysis.tables import Sample as SampleCell
@@ -148,19 +149,15 @@ def swatch(slot: int, dash: int | None = None) -> SafeString:
 
 
 @register.simple_tag
-def sparkline(curve: plots.Curve, low: float, high: float) -> SafeString:
-    return mark_safe(plots.edf_sparkline([curve], x_range=(low, high)))  # noqa: S308  (numbers only)
-
-
-@register.simple_tag
 def outline(shown: Outline, slot: int, low: float, high: float) -> SafeString:
-    picture = plots.quantile_sparkline(shown.quantiles, slot=int(slot), x_range=(low, high))
+    picture = plots.quantile_sparkline([(int(slot), shown.quantiles)], x_range=(low, high))
     return mark_safe(picture)  # noqa: S308  (numbers only)
 
 
 @register.simple_tag
-def sparklines(curves: Sequence[plots.Curve], low: float, high: float) -> SafeString:
-    return mark_safe(plots.edf_sparkline(curves, x_range=(low, high)))  # noqa: S308  (numbers only)
+def sparklines(curves: Sequence[SmallCurve], low: float, high: float) -> SafeString:
+    picture = plots.quantile_sparkline([(curve.slot, curve.quantiles) for curve in curves], x_range=(low, high))
+    return mark_safe(picture)  # noqa: S308  (numbers only)
 
 
 @register.simple_tag

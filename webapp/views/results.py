@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
+import numpy as np
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_safe
@@ -21,6 +22,7 @@ from django.views.decorators.http import require_safe
 from webapp import plots, queries, services
 from webapp.access import TeamRequest, link_of, result_of, team_action, team_form, team_page
 from webapp.analysis import AnalysedPopulation, Analysis, UnknownPopulation
+from webapp.analysis.lines import ResultLine, current_versions, fresh_line, result_lines
 from webapp.analysis.saved import SCHEMA, saved_analysis
 from webapp.analysis.snapshots import pack
 from webapp.forms.analyses import read_analysis, read_selection, refused
@@ -32,7 +34,6 @@ from webapp.pages.chooser import choice_of
 from webapp.pages.links import Links
 from webapp.pages.markdown import render_markdown
 from webapp.pages.population_words import counts_in_words
-from webapp.plots import Curve
 from webapp.services import Refused
 from webapp.views.analyses import is_whole, whole_page
 from webapp.views.in_parts import rendered_in_parts, sent_in_parts
@@ -41,6 +42,7 @@ from webapp.wording import joined
 
 MOST_CHARACTERS = 8_000  # of a saved address
 LINES_A_PAGE = 20
+COMPUTED_AT_ONCE = 3  # lines of a list; the others ask for themselves
 
 RESULTS = Listing(
     sorts={"title": Lower("title"), "by": Lower("updated_by__name"), "updated": "updated_at", "created": "created_at"},
@@ -59,17 +61,6 @@ RESULTS = Listing(
 )
 
 R = TypeVar("R", bound=HttpResponseBase)
-
-
-@dataclass(frozen=True)
-class ResultLine:
-    """One result page in a list; ``problem`` says why there is no curve."""
-
-    page: ResultPage
-    curves: list[Curve]
-    finding: str
-    note: str = ""
-    problem: str = ""
 
 
 def analysis_of(values: QueryDict) -> dict[str, Any]:
@@ -96,7 +87,7 @@ def visitor_links(token: str) -> Links:
 def result_list(request: TeamRequest) -> HttpResponse:
     asked, every = read_list(request.GET, RESULTS), queries.result_pages(request.team)
     page = Paginator(asked.rows(every), LINES_A_PAGE).get_page(asked.page)
-    lines = result_lines(page)
+    lines = result_lines(page, request.team, most=COMPUTED_AT_ONCE)
     context = {
         "section": "results",
         "asked": asked,
@@ -109,31 +100,36 @@ def result_list(request: TeamRequest) -> HttpResponse:
     return render(request, "results/list.html", context)
 
 
-def latest_results(team: Team, *, most: int) -> dict[str, Any]:
+@team_page
+def result_line(request: TeamRequest, result_id: int) -> HttpResponse:
+    """The row of one page alone, computed anew; ``low`` and ``high`` are the ends of the curves of its list."""
+    page = get_object_or_404(queries.result_pages(request.team), pk=result_id)
+    span = _end(request, "low", 0.0), _end(request, "high", 100.0)
+    line = fresh_line(page, current_versions([page], request.team)[page.pk])
+    return render(request, "results/row.html", {"line": line, "span": span})
+
+
+def _end(request: TeamRequest, name: str, default: float) -> float:
+    text = request.GET.get(name, "")
+    try:
+        value = float(text or default)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise BadRequest(f"{name} must be a number, got {text[:20]}.")
+    return value
+
+
+def latest_results(team: Team, *, most: int) -> dict[str, object]:
     """What the first page shows of the team's result pages."""
     pages = queries.result_pages(team).filter(archived_at=None)
-    lines = result_lines(pages[:most])
+    lines = result_lines(pages[:most], team, most=COMPUTED_AT_ONCE)
     return {"results": lines, "results_count": pages.count(), "results_span": span_of(lines)}
 
 
 def span_of(lines: Iterable[ResultLine]) -> tuple[float, float]:
-    return plots.edf_range([curve for line in lines for curve in line.curves])
-
-
-def result_lines(pages: Iterable[ResultPage]) -> list[ResultLine]:
-    return [_line(page) for page in pages]
-
-
-def _line(page: ResultPage) -> ResultLine:
-    try:
-        analysis = saved_analysis(page)
-    except UnknownPopulation:
-        return ResultLine(page, [], "", problem="one of its populations was deleted")
-    if analysis.is_empty:
-        return ResultLine(page, [], "", problem="no sample used yet")
-    finding = analysis.short_finding
-    curves = [Curve(one.key, one.slot, one.edf) for one in analysis.used]
-    return ResultLine(page, curves, finding.words, finding.note)
+    ends = [end for line in lines for curve in line.curves for end in (curve.quantiles[0], curve.quantiles[-1])]
+    return plots.edf_range([], more=np.array(ends))
 
 
 @team_form
