@@ -33,3 +33,7 @@ class Memory:
             self._values.move_to_end(key)
             while len(self._values) > self.most:
                 self._values.popitem(last=False)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._values.clear()
