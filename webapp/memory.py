@@ -53,7 +53,7 @@ class Memory(Generic[Result]):
                 self.put(key, result)
         return result
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         with self._lock:
             self._results.clear()
             self._total = 0

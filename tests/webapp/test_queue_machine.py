@@ -85,6 +85,7 @@ class QueueMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         transaction.set_rollback(True)
         self.savepoint.__exit__(None, None, None)
+        queries.batches.PROGRESS_MEMORY.clear()  # versions that were rolled back come again with other runs
 
     def reads_runs(self) -> None:
         """Take up the runs that a draw has added."""

@@ -67,5 +67,5 @@ def test_what_is_larger_than_the_memory_is_answered_and_not_kept() -> None:
     assert memory.recall("long", lambda: "long") == "long"
     assert memory.recall("a", lambda: "computed again") == "a"
     assert len(memory) == 1
-    memory.forget()
+    memory.clear()
     assert memory.recall("a", lambda: "b") == "b"

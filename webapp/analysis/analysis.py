@@ -200,7 +200,7 @@ def remembered(team: Team, selection: Selection, version: str, make: Callable[[]
 
 def forget() -> None:
     """Forget all analyses, as a fresh process would."""
-    _analyses.forget()
+    _analyses.clear()
 
 
 def versions_of(several: Iterable[SelectedRows]) -> Versions:

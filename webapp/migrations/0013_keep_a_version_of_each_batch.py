@@ -4,9 +4,8 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 # Of its rows a connection always counts in the same one, and so seldom waits for another one that ends a run of the same
-# batch: a row stays locked until the commit. They are made with the batch, so that a change only ever updates one: the
-# foreign key is not checked then, which could wait for somebody who holds the batch. Several batches are locked in the
-# order of their ids.
+# batch: a row stays locked until the commit. They are made with the batch, and no constraint of the database ties them to
+# it, because its check would wait for whoever holds the batch. Several batches are locked in the order of their ids.
 STRIPES = 8
 FUNCTIONS = """
 CREATE FUNCTION webapp_count_change(VARIADIC changed bigint[]) RETURNS void LANGUAGE plpgsql AS $$
@@ -113,6 +112,7 @@ class Migration(migrations.Migration):
                 (
                     "batch",
                     models.ForeignKey(
+                        db_constraint=False,
                         db_index=False,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="versions",

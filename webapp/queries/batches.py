@@ -119,8 +119,7 @@ WHERE batch.id = ANY(%(ids)s)
 """
 
 
-REMEMBERED = 1_000
-_ended: Memory[BatchProgress] = Memory(REMEMBERED)
+PROGRESS_MEMORY: Memory[BatchProgress] = Memory(1_000)  # of batches with nothing to come
 
 
 def batch_progress(batch_ids: Iterable[int]) -> dict[int, BatchProgress]:
@@ -133,11 +132,11 @@ def batch_progress(batch_ids: Iterable[int]) -> dict[int, BatchProgress]:
         return {}
     versions = BatchVersion.objects.filter(batch__in=ids).values_list("batch_id", "batch__paused")
     keys = {key[0]: key for key in versions.annotate(Sum("version"))}
-    remembered = {batch_id: progress for batch_id, key in keys.items() if (progress := _ended.get(key))}
+    remembered = {batch_id: progress for batch_id, key in keys.items() if (progress := PROGRESS_MEMORY.get(key))}
     counted = _count_progress([batch_id for batch_id in keys if batch_id not in remembered])
     for batch_id, progress in counted.items():
         if not progress.active:
-            _ended.put(keys[batch_id], progress)
+            PROGRESS_MEMORY.put(keys[batch_id], progress)
     return remembered | counted
 
 
