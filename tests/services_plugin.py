@@ -62,6 +62,8 @@ def _decide_environment() -> None:
     folder.chmod(0o755)
     for name in NOT_INHERITED:
         os.environ.pop(name, None)
+    # Two computing threads in each of two processes on two cores wait for each other most of the time.
+    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     os.environ["NETSPACE_VAR"] = str(folder / "var")
     os.environ["SECRET_KEY"] = "only-for-tests-" + "0123456789" * 4
     if not external:
