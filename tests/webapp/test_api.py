@@ -259,5 +259,5 @@ def test_a_list_asks_the_database_the_same_number_of_times_for_any_length(
     script.get("/batches")
     for seed in (1, 2):
         rows.a_batch(batch.space, batch.regime, batch.created_by, seed=seed, drawn=False)
-    with django_assert_num_queries(5):  # token, membership, batches, progress, total
+    with django_assert_num_queries(6):  # token, membership, batches, their versions and progress, total
         script.get("/batches")
