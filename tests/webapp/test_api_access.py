@@ -47,6 +47,7 @@ OPERATIONS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("GET", "/populations"): (READS, {}),
     ("GET", "/populations/{space_id}-{regime_id}"): (READS, {}),
     ("GET", "/analyses"): (READS, {}),
+    ("GET", "/analyses/tables/{name}"): (READS, {}),
 }
 WHO = ("owner", "member", "viewer", "stranger", "visitor", "session", "revoked", "gone", "disabled")
 

@@ -44,6 +44,10 @@ class Study:
             self.listed()
 
 
+def without_tokens(page: str) -> str:
+    return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", page)
+
+
 def no_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     def loaded(**_: Any) -> None:
         raise AssertionError("samples were loaded")
@@ -59,7 +63,7 @@ def test_a_list_of_current_lines_loads_no_sample(monkeypatch: pytest.MonkeyPatch
     before = study.listed()
     assert len(re.findall(r"<td>mean error \d", before)) == 5
     no_samples(monkeypatch)
-    assert study.listed() == before
+    assert without_tokens(study.listed()) == without_tokens(before)
     assert "Page 4" in study.client.get("/").content.decode()
 
 

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from tests.webapp import pages, rows
 from webapp import queries, services
-from webapp.models import BatchVersion, FailureKind, Run, Sample, SampleBatch
+from webapp.models import BatchVersion, DrawCause, FailureKind, Run, Sample, SampleBatch
 
 pytestmark = pytest.mark.django_db
 
@@ -89,7 +89,7 @@ def draw(_: SampleBatch) -> None:
 def fail_the_draw(_: SampleBatch) -> None:
     claim = services.claim_draw()
     assert claim is not None
-    services.fail_draw(claim=claim, message="Too few.", exhausted=True)
+    services.fail_draw(claim=claim, cause=DrawCause.EXHAUSTED, message="Too few.")
 
 
 def lose_a_run_for_good(_: SampleBatch) -> None:

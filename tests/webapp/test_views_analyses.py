@@ -184,14 +184,14 @@ def test_a_sample_shows_its_rank_its_code_and_its_exact_complexity(study: Study)
 
 
 def test_the_code_of_a_sample_builds_the_design_that_was_drawn(study: Study) -> None:
-    from engine.designs import AnyNetDesign, RegNetDesign, design_from_json
+    from engine.designs import AnyNetDesign, RegNetDesign, Trunk, design_from_json
 
     for space in (study.anynet, study.regnet):
         sample = Sample.objects.filter(batch__space=space).earliest("position")
         code = unescape(study.text(f"/samples/{sample.pk}/").split("<pre")[1].split("<code>")[1].split("</code>")[0])
-        call = code.split("design = ")[1].split("network = ")[0]
-        built = eval(call, {"AnyNetDesign": AnyNetDesign, "RegNetDesign": RegNetDesign})  # noqa: S307
-        assert built == design_from_json(sample.drawn)
+        names: dict[str, Any] = {"AnyNetDesign": AnyNetDesign, "RegNetDesign": RegNetDesign, "Trunk": Trunk}
+        exec(code[code.index("trunk = ") : code.index("network = ")], names)  # noqa: S102
+        assert names["design"] == design_from_json(sample.drawn)
 
 
 def test_a_sample_without_an_error_says_why(study: Study) -> None:
