@@ -225,7 +225,8 @@ def test_the_statements_of_a_list_or_page_do_not_grow_with_the_teams_rows(
             services.add_tag(row=row, tag=f"t{number}", actor=user)
         _, batch = pages.trained(team, user, regime, name=f"T{number}", preset="RegNetX-small", errors=[30.0, 31.0])
         a_result(team, user, f"Result {number}", f"{batch.space_id}-{regime.pk}", f"i{imported.pk}")
-    client.get(address)
+    for _ in range(3):  # the lines of result pages are computed a few at a look
+        client.get(address)
     with django_assert_max_num_queries(allowed):
         client.get(address)
 
