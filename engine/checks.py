@@ -6,20 +6,19 @@ Every check takes the class of error to raise; the error names the parameter and
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from numbers import Integral, Real
-from typing import Any
 
 from engine.errors import EngineError
 
-# An object of JSON: what `to_json` returns and `from_json` takes.
-JsonObject = dict[str, Any]
+# An object of JSON: what `to_json` returns. What comes in is checked value by value.
+JsonObject = dict[str, object]
 
 # Far above any network that can be trained, and far enough below 2**53 that float64 holds every multiple on the way.
 LARGEST_WHOLE = 2**40
 
 
-def brief(value: Any) -> str:
+def brief(value: object) -> str:
     """The value as a message shows it: never long, whatever was typed in."""
     if isinstance(value, int) and value.bit_length() > 200:
         return f"a whole number of {value.bit_length():,} bits"
@@ -28,21 +27,23 @@ def brief(value: Any) -> str:
 
 
 def whole_number(
-    value: Any, *, parameter: str, error: type[EngineError], low: int = 1, high: int = LARGEST_WHOLE
+    value: object, *, parameter: str, error: type[EngineError], low: int = 1, high: int = LARGEST_WHOLE
 ) -> int:
     """The value as an int from ``low`` to ``high``; 24.0 counts as 24, True and "24" are refused."""
-    whole: int = value
-    if type(value) is not int:  # thousands of designs are made of plain ints
-        if not finite_number(value, parameter=parameter, error=error).is_integer():
+    if type(value) is int:  # thousands of designs are made of plain ints
+        whole = value
+    else:
+        number = finite_number(value, parameter=parameter, error=error)
+        if not number.is_integer():
             raise error(f"{parameter} must be a whole number, got {brief(value)}.", parameter=parameter, value=value)
-        whole = int(value)
+        whole = int(value) if isinstance(value, Integral) else int(number)
     if not low <= whole <= high:
         bound = f"at least {low}" if whole < low else f"at most {high}"
         raise error(f"{parameter} must be {bound}, got {brief(whole)}.", parameter=parameter, value=value)
     return whole
 
 
-def finite_number(value: Any, *, parameter: str, error: type[EngineError]) -> float:
+def finite_number(value: object, *, parameter: str, error: type[EngineError]) -> float:
     """The value as a finite float; strings, booleans, NaN and infinities are refused."""
     if type(value) is not float and (isinstance(value, bool) or not isinstance(value, Real)):
         raise error(f"{parameter} must be a number, got {brief(value)}.", parameter=parameter, value=value)
@@ -54,7 +55,7 @@ def finite_number(value: Any, *, parameter: str, error: type[EngineError]) -> fl
     return number
 
 
-def positive_number(value: Any, *, parameter: str, error: type[EngineError]) -> float:
+def positive_number(value: object, *, parameter: str, error: type[EngineError]) -> float:
     """The value as a finite float above 0."""
     number = finite_number(value, parameter=parameter, error=error)
     if number <= 0:
@@ -62,7 +63,7 @@ def positive_number(value: Any, *, parameter: str, error: type[EngineError]) -> 
     return number
 
 
-def one_of(value: Any, options: Collection[str], *, parameter: str, error: type[EngineError]) -> str:
+def one_of(value: object, options: Collection[str], *, parameter: str, error: type[EngineError]) -> str:
     """The value, which must be one of the names."""
     if not isinstance(value, str) or value not in options:
         raise error(
@@ -73,20 +74,20 @@ def one_of(value: Any, options: Collection[str], *, parameter: str, error: type[
     return value
 
 
-def sequence(value: Any, *, parameter: str, error: type[EngineError]) -> tuple[Any, ...]:
+def sequence(value: object, *, parameter: str, error: type[EngineError]) -> tuple[object, ...]:
     """The value as a tuple; anything but a list, a tuple or an array of one dimension is refused."""
     if type(value) is tuple:
         return value
     try:
-        if not isinstance(value, str | bytes | Mapping):
+        if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping):
             return tuple(value)
-    except TypeError:  # a number, None, an array without dimensions
+    except TypeError:  # an array without dimensions
         pass
     raise error(f"{parameter} must be a list, got {brief(value)}.", parameter=parameter, value=value)
 
 
 def json_object(
-    data: Any, *, kind: str, schema: int, keys: Collection[str], required: Collection[str], error: type[EngineError]
+    data: object, *, kind: str, schema: int, keys: Collection[str], required: Collection[str], error: type[EngineError]
 ) -> JsonObject:
     """The object without its "kind" and "schema", after refusing another kind or schema, unknown and missing keys."""
     if not isinstance(data, Mapping):
@@ -108,7 +109,7 @@ def json_object(
     return rest
 
 
-def set_fields(owner: object, **values: Any) -> None:
+def set_fields(owner: object, **values: object) -> None:
     """Set fields of a frozen dataclass: for its own ``__post_init__``, which puts checked values in their place."""
     for name, value in values.items():
         object.__setattr__(owner, name, value)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 
 class EngineError(Exception):
     """Base of all errors of the engine.
@@ -18,7 +16,7 @@ class EngineError(Exception):
         The offending value.
     """
 
-    def __init__(self, message: str, *, parameter: str = "", value: Any = None) -> None:
+    def __init__(self, message: str, *, parameter: str = "", value: object = None) -> None:
         super().__init__(message)
         self.parameter = parameter
         self.value = value

@@ -62,8 +62,8 @@ class Client:
         name: str,
         *,
         preset: str | None = None,
-        definition: Mapping[str, Any] | None = None,
-        changes: Mapping[str, Any] | None = None,
+        definition: Mapping[str, object] | None = None,
+        changes: Mapping[str, object] | None = None,
         parent: Space | int | None = None,
         note: str = "",
     ) -> Space:
@@ -86,7 +86,7 @@ class Client:
         return regime_from(self._transport.get(f"/regimes/{_id(regime)}"))
 
     def create_regime(
-        self, name: str, *, preset: str | None = None, definition: Mapping[str, Any] | None = None
+        self, name: str, *, preset: str | None = None, definition: Mapping[str, object] | None = None
     ) -> Regime:
         """Make a regime by a preset's name or by engine JSON."""
         return regime_from(self._transport.post("/regimes", {"name": name, "preset": preset, "definition": definition}))
@@ -133,8 +133,7 @@ class Client:
     def set_tags(self, one: Filed, *tags: str) -> Filed:
         """Let a space, a regime or a batch carry exactly these tags, none where none is given."""
         path, read = _place(one)
-        found: Filed = read(self._transport.put(f"{path}/tags", {"tags": tags}))
-        return found
+        return read(self._transport.put(f"{path}/tags", {"tags": tags}))
 
     def archive(self, one: Filed) -> Filed:
         """Put away a space, a regime or a batch whose runs have ended; analyses still count it."""
@@ -207,15 +206,14 @@ class Client:
         pairs = [f"{_id(space)}-{_id(regime)}" for space, regime in populations]
         return dict(self._transport.get("/analyses", p=pairs, error=error))
 
-    def _told(self, batch: Batch | int, verb: str, body: Mapping[str, Any] | None = None) -> Batch:
+    def _told(self, batch: Batch | int, verb: str, body: Mapping[str, object] | None = None) -> Batch:
         return batch_from(self._transport.post(f"/batches/{_id(batch)}/{verb}", body))
 
     def _filed(self, one: Filed, verb: str) -> Filed:
         path, read = _place(one)
-        found: Filed = read(self._transport.post(f"{path}/{verb}"))
-        return found
+        return read(self._transport.post(f"{path}/{verb}"))
 
-    def _items(self, path: str, **query: Any) -> list[dict[str, Any]]:
+    def _items(self, path: str, **query: object) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         while True:
             answer = self._transport.get(path, limit=A_PAGE, offset=len(found), **query)
@@ -228,7 +226,7 @@ def _id(one: Space | Regime | Batch | int) -> int:
     return one if isinstance(one, int) else one.id
 
 
-def _place(one: Space | Regime | Batch) -> tuple[str, Callable[[Mapping[str, Any]], Any]]:
+def _place(one: Filed) -> tuple[str, Callable[[Mapping[str, object]], Filed]]:
     """Its address, and what reads an answer that shows it."""
     if type(one) not in PLACES:
         raise ClientError(f"Give a space, a regime or a batch, got {one!r}: an id alone does not say of which.")

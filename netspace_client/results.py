@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # this module exists for type checkers only
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,21 +74,23 @@ class Batch:
     progress: Progress
 
 
-def space_from(data: Mapping[str, Any]) -> Space:
-    inside = data["inside_parent"] or {}
+def space_from(data: Mapping[str, object]) -> Space:
+    inside = data["inside_parent"]
+    answer = inside if isinstance(inside, Mapping) else {}
     return Space(
-        **_known(Space, data) | {"inside_parent": inside.get("holds"), "inside_parent_reason": inside.get("reason", "")}
+        **_known(Space, data) | {"inside_parent": answer.get("holds"), "inside_parent_reason": answer.get("reason", "")}
     )
 
 
-def regime_from(data: Mapping[str, Any]) -> Regime:
+def regime_from(data: Mapping[str, object]) -> Regime:
     return Regime(**_known(Regime, data))
 
 
-def batch_from(data: Mapping[str, Any]) -> Batch:
+def batch_from(data: Mapping[str, object]) -> Batch:
     return Batch(**_known(Batch, data) | {"progress": Progress(**_known(Progress, data["progress"]))})
 
 
-def _known(kind: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
+def _known(kind: type[DataclassInstance], data: object) -> dict[str, Any]:
+    """The fields of a value, of the types that the server's schema promises."""
     names = {item.name for item in fields(kind)}
-    return {name: value for name, value in data.items() if name in names}
+    return {name: value for name, value in data.items() if name in names} if isinstance(data, Mapping) else {}

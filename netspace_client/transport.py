@@ -21,7 +21,7 @@ class _NoRedirects(HTTPRedirectHandler):
     """Following one would send the token to whatever address it names."""
 
     def redirect_request(
-        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: object, newurl: str
     ) -> Request | None:
         raise ClientError(f"{req.full_url} leads on to {newurl}: give the client that address.", status=code)
 
@@ -38,7 +38,7 @@ class Transport:
         self.timeout = timeout
         self.opener = build_opener(_NoRedirects)
 
-    def get(self, path: str, **query: Any) -> Any:
+    def get(self, path: str, **query: object) -> Any:
         chosen = urlencode({name: value for name, value in query.items() if value is not None}, doseq=True)
         request = Request(f"{self.root}{path}{'?' if chosen else ''}{chosen}", headers=self.headers)  # noqa: S310
         for attempt in range(1, TRIES):
@@ -50,13 +50,13 @@ class Transport:
                 time.sleep(PAUSE * 2 ** (attempt - 1))
         return self._answer(request)
 
-    def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+    def post(self, path: str, body: Mapping[str, object] | None = None) -> Any:
         return self._write("POST", path, body)
 
-    def put(self, path: str, body: Mapping[str, Any]) -> Any:
+    def put(self, path: str, body: Mapping[str, object]) -> Any:
         return self._write("PUT", path, body)
 
-    def _write(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
+    def _write(self, method: str, path: str, body: Mapping[str, object] | None) -> Any:
         """Never tried again by itself: what it asks for may have happened although no answer came."""
         given = {name: value for name, value in (body or {}).items() if value is not None}
         request = Request(  # noqa: S310  (the scheme is checked above)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Any
 
 from celery import signals
 from django.conf import settings
@@ -36,11 +35,11 @@ def send_next_mail() -> bool:
 
 # A thread of its own beside the drawing: a mail server may take its time.
 @signals.celeryd_after_setup.connect
-def _on_start(**_: Any) -> None:
+def _on_start(**_: object) -> None:
     if has_role(HOUSEKEEPING) and settings.MAIL_CONFIGURED:
         start_thread(lambda: poll(send_next_mail, _stopping), name="mails")
 
 
 @signals.worker_shutting_down.connect
-def _on_shutting_down(**_: Any) -> None:
+def _on_shutting_down(**_: object) -> None:
     _stopping.set()

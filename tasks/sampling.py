@@ -6,7 +6,6 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from celery import signals
 from django.conf import settings
@@ -89,12 +88,12 @@ def _draw(claim: DrawClaim) -> None:
 
 # Not worker_ready, which waits for the broker: draws are found without one.
 @signals.celeryd_after_setup.connect
-def _on_start(**_: Any) -> None:
+def _on_start(**_: object) -> None:
     if has_role(HOUSEKEEPING):
         end_with_supervisor()
         start_thread(lambda: poll(lambda: draw_all_requested() > 0, _stopping), name="poll")
 
 
 @signals.worker_shutting_down.connect
-def _on_shutting_down(**_: Any) -> None:
+def _on_shutting_down(**_: object) -> None:
     _stopping.set()

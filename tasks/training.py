@@ -24,7 +24,7 @@ from webapp.models import FailureKind
 from webapp.services import Claim, Lease
 
 if TYPE_CHECKING:
-    from engine.training.loop import EpochResult, ResidentData, TrainingResult
+    from engine.training.loop import CheckpointStore, EpochResult, ResidentData, TrainingResult
     from engine.training.regimes import Regime
 
 logger = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ def _train(slot: Slot, run: CurrentRun) -> TrainingResult:
     )
 
 
-def _checkpoints(claim: Claim) -> Any:
+def _checkpoints(claim: Claim) -> CheckpointStore:
     from engine.training.loop import CheckpointStore
 
     return CheckpointStore(settings.CHECKPOINT_FOLDER, f"run-{claim.run_id}", attempt=claim.attempt)
@@ -215,7 +215,7 @@ def run_slot() -> None:
 
 # Not worker_ready, which waits for the broker: a slot works without one.
 @signals.celeryd_after_setup.connect
-def _on_start(**_: Any) -> None:
+def _on_start(**_: object) -> None:
     if has_role(SLOT):
         end_with_supervisor()
         os.nice(NICENESS)  # of this thread, and so of all that it starts
@@ -223,13 +223,13 @@ def _on_start(**_: Any) -> None:
 
 
 @signals.worker_shutting_down.connect
-def _on_shutting_down(**_: Any) -> None:
+def _on_shutting_down(**_: object) -> None:
     if _slot is not None:
         _slot.stopping.set()
 
 
 @signals.worker_shutdown.connect
-def _on_shutdown(**_: Any) -> None:
+def _on_shutdown(**_: object) -> None:
     if _slot is not None:
         with _slot.lock:  # the polling thread may still be giving its run back
             try:

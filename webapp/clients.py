@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -33,6 +32,6 @@ def _address(text: str) -> str | None:
     return str(ipaddress.IPv6Network((int(address), 64), strict=False).network_address)
 
 
-def has_no_password(request: HttpRequest, credentials: dict[str, Any] | None = None) -> bool:
+def has_no_password(request: HttpRequest, credentials: dict[str, object] | None = None) -> bool:
     """Whether this is no try at a password: a sign-in link cannot be guessed, so a stale one locks nobody out."""
     return bool(credentials and "sesame" in credentials)

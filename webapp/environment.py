@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -67,7 +66,7 @@ def address(name: str, default: str) -> str:
 MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
 
 
-def mail(name: str) -> dict[str, Any]:
+def mail(name: str) -> dict[str, object]:
     """Django's settings for sending mail, from an address such as smtp+tls://user:password@mail.example.org.
 
     smtp+tls begins in the clear and switches (STARTTLS), smtps is encrypted from the start, smtp never. Without an

@@ -20,11 +20,11 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,9 @@ except OSError as error:
 """
 
 
+T = TypeVar("T")
+
+
 class _ForkingThread:
     """One thread that makes all forks of this process.
 
@@ -80,8 +83,8 @@ class _ForkingThread:
         self._requests: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = queue.SimpleQueue()
         threading.Thread(target=self._serve, name="forks", daemon=True).start()
 
-    def call(self, function: Callable[[], Any]) -> Any:
-        future: Future[Any] = Future()
+    def call(self, function: Callable[[], T]) -> T:
+        future: Future[T] = Future()
         self._requests.put((future, function))
         return future.result()
 
@@ -98,7 +101,7 @@ _forking_thread: _ForkingThread | None = None
 _forking_thread_lock = threading.Lock()
 
 
-def _fork(function: Callable[[], Any]) -> Any:
+def _fork(function: Callable[[], T]) -> T:
     global _forking_thread
     with _forking_thread_lock:
         if _forking_thread is None or _forking_thread.pid != os.getpid():
@@ -131,16 +134,19 @@ def start(
     The command's first word must be a path. Other keywords go to `subprocess.Popen`.
     """
     line = _launch_command(command, end_signal, account, str(cwd))
-    process: subprocess.Popen[bytes] = _fork(lambda: subprocess.Popen(line, start_new_session=True, **popen))
-    return process
+    return _fork(lambda: subprocess.Popen(line, start_new_session=True, **popen))
 
 
 def run(
-    command: Sequence[str], *, account: Account | None = None, **options: Any
+    command: Sequence[str],
+    *,
+    account: Account | None = None,
+    env: Mapping[str, str] | None = None,
+    input: bytes | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a short helper to its end, with its output captured; it is killed if this process ends meanwhile."""
     line = _launch_command(command, signal.SIGKILL, account, "/")
-    return subprocess.run(line, capture_output=True, check=False, start_new_session=True, **options)
+    return subprocess.run(line, capture_output=True, check=False, start_new_session=True, env=env, input=input)
 
 
 def can_reach(account: Account, *, programs: Sequence[Path], folders: Sequence[Path]) -> bool:

@@ -127,7 +127,7 @@ class AnyNetDesign:
         return values
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> AnyNetDesign:
+    def from_json(cls, data: Mapping[str, object]) -> AnyNetDesign:
         """The design that `to_json` wrote.
 
         Raises
@@ -135,17 +135,18 @@ class AnyNetDesign:
         InvalidDesign
             For another kind or schema version, unknown or missing keys, and values that describe no network.
         """
-        return cls(**values_from_json(cls, data, kind="anynet", required=REQUIRED_KEYS))
+        unchecked: dict[str, Any] = values_from_json(cls, data, kind="anynet", required=REQUIRED_KEYS)
+        return cls(**unchecked)
 
 
-def _wholes(name: str, values: Any, stages: int | None = None, high: int = LARGEST_WHOLE) -> tuple[int, ...]:
+def _wholes(name: str, values: object, stages: int | None = None, high: int = LARGEST_WHOLE) -> tuple[int, ...]:
     entries = sequence(values, parameter=name, error=InvalidDesign)
     if stages is not None:
         _check_length(name, entries, stages)
     return tuple(whole_number(value, parameter=name, error=InvalidDesign, high=high) for value in entries)
 
 
-def _check_length(name: str, values: tuple[Any, ...], stages: int) -> None:
+def _check_length(name: str, values: tuple[object, ...], stages: int) -> None:
     if len(values) != stages:
         raise InvalidDesign(
             f"{name} must have one entry for each of the {stages} stages, got {len(values)}.",

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +21,14 @@ from engine.designs.anynet import AnyNetDesign
 from engine.designs.design import Design
 from engine.designs.parameters import MOST_STAGES
 from engine.designs.regnet import RegNetDesign
-from engine.designs.stages import adjust_stages, generate_stages
+from engine.designs.stages import Numbers, adjust_stages, generate_stages
 from engine.designs.trunk import Trunk
 from engine.errors import InvalidDesign
 
 Ints = NDArray[np.int64]
 # One number for all designs, or an array with an entry for each.
 Number = Any
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 LARGEST_RESOLUTION = 2**16
 STEM_KERNELS = {"cifar": 3, "simple": 3, "imagenet": 7}
@@ -90,7 +91,7 @@ def adjusted_columns(
     *,
     depths: Ints,
     widths: Ints,
-    bottleneck_ratios: NDArray[np.float64],
+    bottleneck_ratios: Numbers,
     divisors: Ints,
     by_number: bool = False,
     trunk: Trunk,
@@ -160,7 +161,7 @@ def complexities(
     return _refuse_overflow(Complexities(*counts), fits)
 
 
-def check_image(*, resolution: Any, in_channels: Any, num_classes: Any) -> dict[str, int]:
+def check_image(*, resolution: object, in_channels: object, num_classes: object) -> dict[str, int]:
     """The three numbers as ints, after checking them."""
     largest = {"resolution": LARGEST_RESOLUTION}
     given = {"resolution": resolution, "in_channels": in_channels, "num_classes": num_classes}
@@ -199,7 +200,7 @@ def _bound(columns: DesignColumns, resolution: int, in_channels: int, num_classe
     return (blocks + 3) * 64 * widest**2 * resolution**2
 
 
-def _numbers(columns: DesignColumns, dtype: Any) -> DesignColumns:
+def _numbers(columns: DesignColumns, dtype: type[np.int64] | type[np.float64]) -> DesignColumns:
     """The same columns with every count as ``dtype``."""
     counts = ("depths", "widths", "inner_widths", "group_widths")
     cast: dict[str, Any] = {name: np.asarray(getattr(columns, name), dtype=dtype) for name in counts}
@@ -294,12 +295,11 @@ def _columns_by_trunk(designs: Sequence[Design]) -> Iterator[tuple[list[int], De
         else:
             anynets[design.trunk, len(design.stage_depths), not design.groups].append((position, design))
     for (trunk, stages, by_width), placed in anynets.items():
-        members = [design for _, design in placed]
-        columns, _ = adjusted_columns(trunk=trunk, **_anynet_stages(members, stages, by_width))
-        yield [position for position, _ in placed], columns
+        anynet_columns = _anynet_columns(trunk, [design for _, design in placed], stages, by_width)
+        yield [position for position, _ in placed], anynet_columns
     for trunk, generated in regnets.items():
-        columns, _ = adjusted_columns(trunk=trunk, **_regnet_stages([design for _, design in generated]))
-        yield [position for position, _ in generated], columns
+        regnet_columns = _regnet_columns(trunk, [design for _, design in generated])
+        yield [position for position, _ in generated], regnet_columns
 
 
 def _shared(values: list[float]) -> Number:
@@ -307,35 +307,36 @@ def _shared(values: list[float]) -> Number:
     return values[0] if values.count(values[0]) == len(values) else np.array(values)
 
 
-def _anynet_stages(designs: Sequence[AnyNetDesign], stages: int, by_width: bool) -> dict[str, Any]:
-    def rows(name: str, dtype: type = int) -> NDArray[Any]:
+def _anynet_columns(trunk: Trunk, designs: Sequence[AnyNetDesign], stages: int, by_width: bool) -> DesignColumns:
+    def rows(name: str, dtype: type[Scalar]) -> NDArray[Scalar]:
         values = chain.from_iterable(map(attrgetter(name), designs))
-        count = len(designs) * stages
-        found: NDArray[Any] = np.fromiter(values, dtype=dtype, count=count)
-        return found.reshape(-1, stages).T
+        return np.fromiter(values, dtype=dtype, count=len(designs) * stages).reshape(-1, stages).T
 
-    return {
-        "stage_strides": [_shared(row.tolist()) for row in rows("stage_strides")],
-        "depths": rows("stage_depths"),
-        "widths": rows("stage_widths"),
-        "bottleneck_ratios": rows("bottleneck_ratios", float),
-        "divisors": rows("group_widths" if by_width else "groups"),
-        "by_number": not by_width,
-    }
+    columns, _ = adjusted_columns(
+        trunk=trunk,
+        stage_strides=[_shared(row.tolist()) for row in rows("stage_strides", np.int64)],
+        depths=rows("stage_depths", np.int64),
+        widths=rows("stage_widths", np.int64),
+        bottleneck_ratios=rows("bottleneck_ratios", np.float64),
+        divisors=rows("group_widths" if by_width else "groups", np.int64),
+        by_number=not by_width,
+    )
+    return columns
 
 
-def _regnet_stages(designs: Sequence[RegNetDesign]) -> dict[str, Any]:
-    def column(name: str, dtype: type = float) -> NDArray[Any]:
+def _regnet_columns(trunk: Trunk, designs: Sequence[RegNetDesign]) -> DesignColumns:
+    def column(name: str, dtype: type[Scalar]) -> NDArray[Scalar]:
         return np.fromiter(map(attrgetter(name), designs), dtype=dtype, count=len(designs))
 
-    generated = generate_stages(
-        depth=column("depth", int), w_0=column("w_0"), w_a=column("w_a"), w_m=column("w_m"), levels=MOST_STAGES
-    )
+    w_0, w_a, w_m = (column(name, np.float64) for name in ("w_0", "w_a", "w_m"))
+    generated = generate_stages(depth=column("depth", np.int64), w_0=w_0, w_a=w_a, w_m=w_m, levels=MOST_STAGES)
     stages = int(generated.stages.max())
-    return {
-        "stage_strides": [_shared([*map(attrgetter("stage_stride"), designs)])] * stages,
-        "depths": generated.depths[:stages],
-        "widths": generated.widths[:stages],
-        "bottleneck_ratios": column("bottleneck_ratio"),
-        "divisors": column("group_width", int),
-    }
+    columns, _ = adjusted_columns(
+        trunk=trunk,
+        stage_strides=[_shared([*map(attrgetter("stage_stride"), designs)])] * stages,
+        depths=generated.depths[:stages],
+        widths=generated.widths[:stages],
+        bottleneck_ratios=column("bottleneck_ratio", np.float64),
+        divisors=column("group_width", np.int64),
+    )
+    return columns

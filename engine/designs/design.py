@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from engine.checks import one_of
 from engine.designs.anynet import AnyNetDesign
@@ -13,7 +12,7 @@ from engine.errors import InvalidDesign
 Design = AnyNetDesign | RegNetDesign
 
 
-def design_from_json(data: Mapping[str, Any]) -> Design:
+def design_from_json(data: Mapping[str, object]) -> Design:
     """The design of either kind that its ``to_json`` wrote.
 
     Raises

@@ -149,7 +149,7 @@ class _Runs:
         enough = self.firsts[stages - 2] < depth if stages > 1 else np.ones(self.firsts.shape[1], dtype=bool)
         return np.asarray(enough & (self.firsts[stages - 1] >= depth))
 
-    def take(self, columns: Any, stages: int, depth: int) -> _Runs:
+    def take(self, columns: Ints | NDArray[np.bool_], stages: int, depth: int) -> _Runs:
         """A selection of the RegNets, cut to this many runs and blocks."""
         return _Runs(np.minimum(self.firsts[:stages, columns], depth), self.widths[:stages, columns])
 
@@ -216,7 +216,7 @@ class _Stages:
         return np.asarray(np.sqrt(np.maximum(total, 0.0) / self.depth))
 
 
-def _stages(design: Design | None, depths: Any, widths: Any) -> _Stages:
+def _stages(design: Design | None, depths: object, widths: object) -> _Stages:
     if design is not None:
         adjusted = design.to_anynet()
         depths, widths = adjusted.stage_depths, adjusted.stage_widths

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.checks import JsonObject, finite_number, json_object, positive_number, whole_number
-from engine.designs.stages import LARGEST_REGNET_DEPTH, WIDTH_QUANTUM, Floats
+from engine.designs.stages import LARGEST_REGNET_DEPTH, WIDTH_QUANTUM, Numbers
 from engine.designs.trunk import TRUNK_KEYS, Trunk
 from engine.errors import EngineError, InvalidDesign
 
@@ -23,7 +23,7 @@ LARGEST_STRIDE = 1024
 LARGEST_RATIO = 1024
 
 
-def bottleneck_ratio(parameter: str, value: Any) -> float:
+def bottleneck_ratio(parameter: str, value: object) -> float:
     """The value as a ratio that group compatibility can work with: above 0, and its inverse whole below 1."""
     ratio = positive_number(value, parameter=parameter, error=InvalidDesign)
     if not 1 / LARGEST_RATIO <= ratio <= LARGEST_RATIO:
@@ -41,7 +41,9 @@ def bottleneck_ratio(parameter: str, value: Any) -> float:
     return ratio
 
 
-def regnet_parameters(*, depth: Any, w_0: Any, w_a: Any, w_m: Any, error: type[EngineError]) -> dict[str, Any]:
+def regnet_parameters(
+    *, depth: object, w_0: object, w_a: object, w_m: object, error: type[EngineError]
+) -> dict[str, float]:
     """The four parameters as values of the right types, each checked to lie in its range."""
     initial = whole_number(w_0, parameter="w_0", error=error)
     if initial % WIDTH_QUANTUM:
@@ -56,7 +58,7 @@ def regnet_parameters(*, depth: Any, w_0: Any, w_a: Any, w_m: Any, error: type[E
     return {"depth": blocks, "w_0": initial, "w_a": slope, "w_m": multiplier}
 
 
-def no_whole_inverse(ratios: float | Floats) -> NDArray[np.bool_]:
+def no_whole_inverse(ratios: float | Numbers) -> NDArray[np.bool_]:
     """Which of the ratios are below 1 without being the inverse of a whole number."""
     inverses = 1 / np.maximum(ratios, 1 / LARGEST_RATIO)
     return np.asarray((ratios < 1) & (np.abs(inverses - np.rint(inverses)) > 1e-6 * inverses))
@@ -85,7 +87,7 @@ def values_to_json(owner: DataclassInstance, kind: str) -> JsonObject:
 
 def values_from_json(
     cls: type[DataclassInstance],
-    data: Mapping[str, Any],
+    data: Mapping[str, object],
     *,
     kind: str,
     required: Collection[str],

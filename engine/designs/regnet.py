@@ -104,9 +104,10 @@ class RegNetDesign:
         return values_to_json(self, "regnet")
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> RegNetDesign:
+    def from_json(cls, data: Mapping[str, object]) -> RegNetDesign:
         """The design that `to_json` wrote; raises `InvalidDesign` as `AnyNetDesign.from_json` does."""
-        return cls(**values_from_json(cls, data, kind="regnet", required=REQUIRED_KEYS))
+        unchecked: dict[str, Any] = values_from_json(cls, data, kind="regnet", required=REQUIRED_KEYS)
+        return cls(**unchecked)
 
     def _stages(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         generated = generate_stages(

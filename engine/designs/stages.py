@@ -16,6 +16,8 @@ from engine.checks import LARGEST_WHOLE
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+# Whole numbers as int64, others as float64.
+Numbers = NDArray[np.int64 | np.float64]
 
 WIDTH_QUANTUM = 8
 LARGEST_REGNET_DEPTH = 4096
@@ -123,7 +125,7 @@ class Adjusted:
     mended: NDArray[np.bool_]
 
 
-def adjust_stages(*, widths: Ints, bottleneck_ratios: Floats, divisors: Ints, by_number: bool = False) -> Adjusted:
+def adjust_stages(*, widths: Ints, bottleneck_ratios: Numbers, divisors: Ints, by_number: bool = False) -> Adjusted:
     """Make stage widths divisible into groups (docs/method.md, section 2), for arrays of any one shape.
 
     Parameters

@@ -72,12 +72,12 @@ class SweepEntry:
         return columns
 
 
-def is_sweep_entry(entry: Any) -> bool:
+def is_sweep_entry(entry: object) -> bool:
     """Whether a JSON value looks like an entry of a sweep file."""
     return isinstance(entry, Mapping) and "cfg" in entry and ("complexity" in entry or "test_epoch" in entry)
 
 
-def read_sweep_entry(entry: Mapping[str, Any]) -> SweepEntry:
+def read_sweep_entry(entry: Mapping[str, object]) -> SweepEntry:
     """The design and the result of one entry.
 
     Raises
@@ -92,7 +92,7 @@ def read_sweep_entry(entry: Mapping[str, Any]) -> SweepEntry:
     error = _percentages(epochs, "top1_err")[-1] if "top1_err" in epochs else best
     counts = {name: _number(_mapping(entry, "complexity"), "complexity", name) for name in ("flops", "params", "acts")}
     cfg = _mapping(entry, "cfg")
-    recipe = cfg.get("OPTIM") if isinstance(cfg.get("OPTIM"), Mapping) else {}
+    recipe = cfg.get("OPTIM")
     return SweepEntry(
         design=design_from_pycls(cfg),
         error=error,
@@ -103,7 +103,7 @@ def read_sweep_entry(entry: Mapping[str, Any]) -> SweepEntry:
     )
 
 
-def design_from_pycls(cfg: Mapping[str, Any]) -> Design:
+def design_from_pycls(cfg: Mapping[str, object]) -> Design:
     """The design that a pycls configuration describes; errors as in `read_sweep_entry`."""
     kind = _value(_mapping(cfg, "MODEL", "cfg."), "cfg.MODEL", "TYPE")
     if kind == "regnet":
@@ -115,46 +115,49 @@ def design_from_pycls(cfg: Mapping[str, Any]) -> Design:
     )
 
 
-def _regnet(part: Mapping[str, Any]) -> RegNetDesign:
+def _regnet(part: Mapping[str, object]) -> RegNetDesign:
     where = "cfg.REGNET"
-    return RegNetDesign(
-        depth=_value(part, where, "DEPTH"),
-        w_0=_value(part, where, "W0"),
-        w_a=_value(part, where, "WA"),
-        w_m=_value(part, where, "WM"),
-        bottleneck_ratio=_inverse(part.get("BOT_MUL", 1.0), f"{where}.BOT_MUL"),
-        group_width=_value(part, where, "GROUP_W"),
-        stage_stride=part.get("STRIDE", 2),
-        trunk=_trunk(part, where),
-    )
+    unchecked: dict[str, Any] = {
+        "depth": _value(part, where, "DEPTH"),
+        "w_0": _value(part, where, "W0"),
+        "w_a": _value(part, where, "WA"),
+        "w_m": _value(part, where, "WM"),
+        "bottleneck_ratio": _inverse(part.get("BOT_MUL", 1.0), f"{where}.BOT_MUL"),
+        "group_width": _value(part, where, "GROUP_W"),
+        "stage_stride": part.get("STRIDE", 2),
+        "trunk": _trunk(part, where),
+    }
+    return RegNetDesign(**unchecked)
 
 
-def _anynet(part: Mapping[str, Any]) -> AnyNetDesign:
+def _anynet(part: Mapping[str, object]) -> AnyNetDesign:
     where = "cfg.ANYNET"
     depths = _value(part, where, "DEPTHS")
     multipliers = sequence(part.get("BOT_MULS") or (), parameter=f"{where}.BOT_MULS", error=InvalidDesign)
-    return AnyNetDesign(
-        stage_depths=depths,
-        stage_widths=_value(part, where, "WIDTHS"),
-        stage_strides=_value(part, where, "STRIDES"),
-        bottleneck_ratios=tuple(_inverse(value, f"{where}.BOT_MULS") for value in multipliers),
-        group_widths=part.get("GROUP_WS") or (),
-        trunk=_trunk(part, where),
-    )
+    unchecked: dict[str, Any] = {
+        "stage_depths": depths,
+        "stage_widths": _value(part, where, "WIDTHS"),
+        "stage_strides": _value(part, where, "STRIDES"),
+        "bottleneck_ratios": tuple(_inverse(value, f"{where}.BOT_MULS") for value in multipliers),
+        "group_widths": part.get("GROUP_WS") or (),
+        "trunk": _trunk(part, where),
+    }
+    return AnyNetDesign(**unchecked)
 
 
-def _trunk(part: Mapping[str, Any], where: str) -> Trunk:
+def _trunk(part: Mapping[str, object], where: str) -> Trunk:
     """Stem, block, squeeze-and-excitation and head; what a RegNet leaves out is its default."""
-    return Trunk(
-        stem=_known(STEMS, part.get("STEM_TYPE", "simple_stem_in"), f"{where}.STEM_TYPE"),
-        stem_width=part.get("STEM_W", 32),
-        block=_known(BLOCKS, part.get("BLOCK_TYPE", "res_bottleneck_block"), f"{where}.BLOCK_TYPE"),
-        se_ratio=part.get("SE_R", 0.25) if part.get("SE_ON") else 0.0,
-        head_width=part.get("HEAD_W") or 0,
-    )
+    unchecked: dict[str, Any] = {
+        "stem": _known(STEMS, part.get("STEM_TYPE", "simple_stem_in"), f"{where}.STEM_TYPE"),
+        "stem_width": part.get("STEM_W", 32),
+        "block": _known(BLOCKS, part.get("BLOCK_TYPE", "res_bottleneck_block"), f"{where}.BLOCK_TYPE"),
+        "se_ratio": part.get("SE_R", 0.25) if part.get("SE_ON") else 0.0,
+        "head_width": part.get("HEAD_W") or 0,
+    }
+    return Trunk(**unchecked)
 
 
-def _known(words: Mapping[str, str], word: Any, where: str) -> str:
+def _known(words: Mapping[str, str], word: object, where: str) -> str:
     if not isinstance(word, str) or word not in words:
         raise InvalidDesign(
             f"{where} must be one of {', '.join(words)}, got {str(word)[:40]}.", parameter=where, value=word
@@ -162,32 +165,33 @@ def _known(words: Mapping[str, str], word: Any, where: str) -> str:
     return words[word]
 
 
-def _inverse(multiplier: Any, where: str) -> float:
+def _inverse(multiplier: object, where: str) -> float:
     return 1 / positive_number(multiplier, parameter=where, error=InvalidDesign)
 
 
-def _mapping(parent: Mapping[str, Any], key: str, where: str = "") -> Mapping[str, Any]:
+def _mapping(parent: Mapping[str, object], key: str, where: str = "") -> Mapping[str, object]:
     value = parent.get(key)
     if not isinstance(value, Mapping):
         raise InvalidPopulation(f"The entry has no {where}{key}.", parameter=f"{where}{key}")
     return value
 
 
-def _value(part: Mapping[str, Any], where: str, key: str) -> Any:
+def _value(part: Mapping[str, object], where: str, key: str) -> object:
     if part.get(key) is None:
         raise InvalidPopulation(f"The entry has no {where}.{key}.", parameter=f"{where}.{key}")
     return part[key]
 
 
-def _number(part: Mapping[str, Any], where: str, key: str) -> float:
+def _number(part: Mapping[str, object], where: str, key: str) -> float:
     return finite_number(_value(part, where, key), parameter=f"{where}.{key}", error=InvalidPopulation)
 
 
-def _optional(part: Any, key: str) -> float | None:
-    return finite_number(part[key], parameter=f"cfg.OPTIM.{key}", error=InvalidPopulation) if part.get(key) else None
+def _optional(part: object, key: str) -> float | None:
+    value = part.get(key) if isinstance(part, Mapping) else None
+    return finite_number(value, parameter=f"cfg.OPTIM.{key}", error=InvalidPopulation) if value else None
 
 
-def _percentages(epochs: Mapping[str, Any], key: str) -> list[float]:
+def _percentages(epochs: Mapping[str, object], key: str) -> list[float]:
     """One error an epoch; a single number counts as one epoch."""
     found = _value(epochs, "test_epoch", key)
     values = found if isinstance(found, list) else [found]

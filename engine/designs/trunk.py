@@ -88,13 +88,14 @@ class Trunk:
     @classmethod
     def take_from(cls, values: JsonObject) -> Trunk:
         """Take the trunk's keys out of the JSON of a design or space; a missing key takes its default."""
-        return cls(**{name: values.pop(name) for name in TRUNK_KEYS if name in values})
+        unchecked: dict[str, Any] = {name: values.pop(name) for name in TRUNK_KEYS if name in values}
+        return cls(**unchecked)
 
 
 TRUNK_KEYS = tuple(item.name for item in fields(Trunk))
 
 
-def check_trunk(value: Any, error: type[EngineError]) -> None:
+def check_trunk(value: object, error: type[EngineError]) -> None:
     """Refuse anything but a `Trunk`."""
     if not isinstance(value, Trunk):
         raise error(f"trunk must be a Trunk, got {brief(value)}.", parameter="trunk", value=value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from engine.checks import JsonObject, brief, finite_number, sequence, set_fields
 from engine.errors import InvalidRegime
@@ -50,7 +49,7 @@ class Window:
         return {name: None if getattr(self, name) is None else list(getattr(self, name)) for name in COMPLEXITIES}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Window:
+    def from_json(cls, data: object) -> Window:
         """The window that `to_json` wrote; raises `InvalidRegime` for unknown keys and bad values."""
         if not isinstance(data, Mapping):
             raise InvalidRegime(f"A window was expected, got {brief(data)}.", parameter="window", value=data)
@@ -60,7 +59,7 @@ class Window:
         return cls(**data)
 
 
-def _bounds(name: str, value: Any) -> Bounds | None:
+def _bounds(name: str, value: object) -> Bounds | None:
     if value is None:
         return None
     ends = sequence(value, parameter=name, error=InvalidRegime)
@@ -74,7 +73,7 @@ def _bounds(name: str, value: Any) -> Bounds | None:
     return None if low is None and high is None else (low, high)
 
 
-def _bound(name: str, value: Any) -> float:
+def _bound(name: str, value: object) -> float:
     number = finite_number(value, parameter=name, error=InvalidRegime)
     if not 0 <= number <= BEYOND:
         raise InvalidRegime(f"{name} must lie between 0 and 2**62, got {value}.", parameter=name, value=value)

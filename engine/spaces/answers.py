@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engine.designs.stages import Numbers
 from engine.designs.trunk import TRUNK_KEYS, Trunk
 from engine.spaces.laws import Law
 
@@ -43,7 +42,7 @@ def trunk_parts(trunk: Trunk, wanted: Trunk) -> Iterator[Part]:
         yield equal_part(name, getattr(trunk, name), getattr(wanted, name))
 
 
-def equal_part(name: str, value: Any, wanted: Any) -> Part:
+def equal_part(name: str, value: object, wanted: object) -> Part:
     """Whether a value is the one that is wanted."""
     if value == wanted:
         return Part(name, True, f"{name} is {value_words(value)}.")
@@ -57,7 +56,7 @@ def value_part(name: str, law: Law, value: float) -> Part:
     return Part(name, True, f"{name} = {value:g} is a value of its law: {law.describe()}.")
 
 
-def support_part(name: str, support: NDArray[Any], law: Law) -> Part:
+def support_part(name: str, support: Numbers, law: Law) -> Part:
     """Whether the law of the parent gives all values of the support."""
     missing = support[~np.isin(support, law.values)]
     if not len(missing):
@@ -82,7 +81,7 @@ def range_words(low: int, high: int) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-def value_words(value: Any) -> str:
+def value_words(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(value_words(entry) for entry in value)
     if value is None:

@@ -188,9 +188,11 @@ class AnyNetSpace(BaseSpace):
         return values
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> AnyNetSpace:
+    def from_json(cls, data: Mapping[str, object]) -> AnyNetSpace:
         """The space that `to_json` wrote; raises `InvalidSpace` for other schemas, unknown keys and bad values."""
-        values = values_from_json(cls, data, kind=cls.kind, required=("depths", "widths"), error=InvalidSpace)
+        values: dict[str, Any] = values_from_json(
+            cls, data, kind=cls.kind, required=("depths", "widths"), error=InvalidSpace
+        )
         for name in set(STAGE_LAWS) & set(values):
             listed = values[name] if isinstance(values[name], list) else [values[name]]
             values[name] = tuple(space_checks.law_from_json(name, law) for law in listed)

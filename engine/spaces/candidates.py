@@ -5,6 +5,7 @@ No Python object is made for a candidate before it is accepted.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from engine.designs import AnyNetDesign, Design, RegNetDesign
 from engine.designs.complexity import Complexities, DesignColumns, adjusted_columns
-from engine.designs.stages import generate_stages
+from engine.designs.stages import Numbers, generate_stages
 from engine.spaces.anynet import AnyNetSpace
 from engine.spaces.regnet import RegNetSpace
 from engine.spaces.sequences import Positions
@@ -60,7 +61,7 @@ class Candidates:
     """
 
     space: Space
-    drawn: dict[str, NDArray[Any]]
+    drawn: dict[str, Numbers]
     reasons: NDArray[np.int8]
     kept: Positions
     columns: DesignColumns
@@ -108,14 +109,14 @@ def draw_candidates(space: Space, generator: np.random.Generator, size: int) -> 
     return candidates
 
 
-def _anynet_candidates(space: AnyNetSpace, drawn: dict[str, NDArray[Any]]) -> Candidates:
+def _anynet_candidates(space: AnyNetSpace, drawn: dict[str, Numbers]) -> Candidates:
     columns, mended = adjusted_columns(
         trunk=space.trunk,
         stage_strides=space.stage_strides,
-        depths=drawn["depths"],
-        widths=drawn["widths"],
+        depths=drawn["depths"].astype(np.int64, copy=False),
+        widths=drawn["widths"].astype(np.int64, copy=False),
         bottleneck_ratios=drawn["bottleneck_ratios"],
-        divisors=drawn[space.group_parameter],
+        divisors=drawn[space.group_parameter].astype(np.int64, copy=False),
         by_number=bool(space.groups),
     )
     size = len(columns)
@@ -126,7 +127,7 @@ def _anynet_candidates(space: AnyNetSpace, drawn: dict[str, NDArray[Any]]) -> Ca
     return candidates
 
 
-def _regnet_candidates(space: RegNetSpace, drawn: dict[str, NDArray[Any]]) -> Candidates:
+def _regnet_candidates(space: RegNetSpace, drawn: dict[str, Numbers]) -> Candidates:
     low, high = space.stages
     generated = generate_stages(
         depth=drawn["depth"][0],
@@ -171,19 +172,17 @@ def _squeezable(columns: DesignColumns) -> NDArray[np.bool_]:
     return np.asarray(np.rint(narrowest * trunk.se_ratio) >= 1)
 
 
-def _anynet_design(space: AnyNetSpace, values: dict[str, list[Any]]) -> AnyNetDesign:
-    groups: dict[str, Any] = {space.group_parameter: tuple(values[space.group_parameter])}
-    return AnyNetDesign(
-        trunk=space.trunk,
-        stage_strides=space.stage_strides,
-        stage_depths=tuple(values["depths"]),
-        stage_widths=tuple(values["widths"]),
-        bottleneck_ratios=tuple(values["bottleneck_ratios"]),
-        **groups,
-    )
+def _anynet_design(space: AnyNetSpace, values: Mapping[str, list[float]]) -> AnyNetDesign:
+    stages: dict[str, Any] = {
+        "stage_depths": tuple(values["depths"]),
+        "stage_widths": tuple(values["widths"]),
+        "bottleneck_ratios": tuple(values["bottleneck_ratios"]),
+        space.group_parameter: tuple(values[space.group_parameter]),
+    }
+    return AnyNetDesign(trunk=space.trunk, stage_strides=space.stage_strides, **stages)
 
 
-def _regnet_design(space: RegNetSpace, values: dict[str, list[Any]]) -> RegNetDesign:
-    w_0, w_a = values.pop("w")
-    rest: dict[str, Any] = {name: value[0] for name, value in values.items()}
-    return RegNetDesign(trunk=space.trunk, stage_stride=space.stage_stride, w_0=w_0, w_a=w_a, **rest)
+def _regnet_design(space: RegNetSpace, values: Mapping[str, list[float]]) -> RegNetDesign:
+    drawn: dict[str, Any] = {name: value[0] for name, value in values.items() if name != "w"}
+    drawn["w_0"], drawn["w_a"] = values["w"]
+    return RegNetDesign(trunk=space.trunk, stage_stride=space.stage_stride, **drawn)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -28,7 +27,7 @@ TIES = ("", "w_0_equals_w_a")
 MOST_COUNTING_WORK = 10**8
 
 
-def laws_of_stages(name: str, laws: Any, stages: int) -> tuple[Law, ...]:
+def laws_of_stages(name: str, laws: object, stages: int) -> tuple[Law, ...]:
     """One checked law for each stage, from one law for all or a sequence of laws."""
     listed = (laws,) if isinstance(laws, Law) else sequence(laws, parameter=name, error=InvalidSpace)
     if len(listed) == 1:
@@ -42,7 +41,7 @@ def laws_of_stages(name: str, laws: Any, stages: int) -> tuple[Law, ...]:
     return tuple(checked_law(name, law) for law in listed)
 
 
-def checked_law(name: str, law: Any) -> Law:
+def checked_law(name: str, law: object) -> Law:
     """The law, whose values must all be possible values of the parameter."""
     if not isinstance(law, Law):
         raise InvalidSpace(f"{name} must be a law, got {brief(law)}.", parameter=name, value=law)
@@ -63,7 +62,7 @@ def checked_law(name: str, law: Any) -> Law:
     return law
 
 
-def law_from_json(name: str, data: Any) -> Law:
+def law_from_json(name: str, data: object) -> Law:
     """The law of a parameter from its JSON; an error names both, such as ``widths.low``."""
     try:
         return Law.from_json(data)
@@ -91,7 +90,7 @@ def check_countable(depth: Law, w_0: Law, w_m: Law, stages: int) -> None:
         )
 
 
-def strides(name: str, values: Any, stages: int) -> tuple[int, ...]:
+def strides(name: str, values: object, stages: int) -> tuple[int, ...]:
     """One stride for each stage; an empty sequence means 2 everywhere."""
     listed = sequence(values, parameter=name, error=InvalidSpace) or (2,) * stages
     if len(listed) != stages:
@@ -103,7 +102,7 @@ def strides(name: str, values: Any, stages: int) -> tuple[int, ...]:
     return tuple(whole_number(value, parameter=name, error=InvalidSpace, high=LARGEST_STRIDE) for value in listed)
 
 
-def rules(values: Any, *, by_number: bool) -> tuple[str, ...]:
+def rules(values: object, *, by_number: bool) -> tuple[str, ...]:
     """The names of the rules in the order of `RULES`, each once."""
     given = sequence(values, parameter="rules", error=InvalidSpace)
     for value in given:
@@ -120,7 +119,7 @@ def rules(values: Any, *, by_number: bool) -> tuple[str, ...]:
     return tuple(rule for rule in RULES if rule in given)
 
 
-def stage_range(values: Any) -> tuple[int, int]:
+def stage_range(values: object) -> tuple[int, int]:
     """The fewest and the most stages; one number means both."""
     given = (values, values) if isinstance(values, int) else sequence(values, parameter="stages", error=InvalidSpace)
     if len(given) != 2:
@@ -135,12 +134,12 @@ def stage_range(values: Any) -> tuple[int, int]:
     return low, high
 
 
-def whole_or_none(name: str, value: Any) -> int | None:
+def whole_or_none(name: str, value: object) -> int | None:
     """The value as a positive int, or None."""
     return None if value is None else whole_number(value, parameter=name, error=InvalidSpace)
 
 
-def params_limit(value: Any) -> tuple[float, float] | None:
+def params_limit(value: object) -> tuple[float, float] | None:
     """The two coefficients of the limit, or None."""
     if value is None:
         return None
@@ -160,6 +159,6 @@ def params_limit(value: Any) -> tuple[float, float] | None:
     return constant, slope
 
 
-def acts_limit(value: Any) -> float | None:
+def acts_limit(value: object) -> float | None:
     """The coefficient of the limit, or None."""
     return None if value is None else positive_number(value, parameter="acts_limit", error=InvalidSpace)

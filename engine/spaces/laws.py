@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from engine.checks import JsonObject, brief, finite_number, one_of, positive_number, sequence
+from engine.designs.stages import Floats, Numbers
 from engine.errors import InvalidSpace
 
 # Every kind of law, and what people read for it.
@@ -32,7 +32,7 @@ STEPPED_KINDS = ("uniform", "log_uniform", "power_of_two_or_log_uniform", "norma
 MOST_VALUES = 100_000
 LARGEST_VALUE = 2**40
 
-Floats = NDArray[np.float64]
+Array = TypeVar("Array", bound=Numbers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ class Law:
             self._check_range()
 
     @cached_property
-    def values(self) -> NDArray[Any]:
+    def values(self) -> Numbers:
         """The values that have a probability above 0, ascending; whole numbers as int64, others as float64."""
         return _frozen(self._table[0])
 
@@ -111,7 +111,7 @@ class Law:
         return {"kind": self.kind, "low": self.low, "high": self.high, **step}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Law:
+    def from_json(cls, data: object) -> Law:
         """The law that `to_json` wrote; raises `InvalidSpace` for unknown or missing keys and for bad values."""
         if not isinstance(data, Mapping):
             raise InvalidSpace(f"A law was expected, got {brief(data)}.", parameter="kind", value=data)
@@ -122,12 +122,13 @@ class Law:
                 raise InvalidSpace(
                     f"{brief(key)} is no parameter of a {kind} law.", parameter=str(key), value=data[key]
                 )
+        unchecked = dict(data)
         if kind == "choice":
-            return cls(kind=kind, listed=data.get("values", ()), weights=data.get("weights", ()))
-        return cls(kind=kind, low=data.get("low"), high=data.get("high"), step=data.get("step"))
+            unchecked["listed"] = unchecked.pop("values", ())
+        return cls(**unchecked)
 
     @cached_property
-    def _table(self) -> tuple[NDArray[Any], Floats]:
+    def _table(self) -> tuple[Numbers, Floats]:
         if self.kind == "choice":
             values, weights = _listed(self.listed, self.weights)
         elif self.kind == "power_of_two":
@@ -243,7 +244,7 @@ def log_normal(*, low: float, high: float, step: float = 1) -> Law:
     return Law(kind="log_normal", low=low, high=high, step=step)
 
 
-def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+def _frozen(array: Array) -> Array:
     array.setflags(write=False)
     return array
 
@@ -258,7 +259,7 @@ def _number_words(numbers: Sequence[float]) -> str:
     return ", ".join(f"{n:,.0f}" if float(n).is_integer() or abs(n) >= 1e4 else f"{n:,.4g}" for n in numbers)
 
 
-def _bounded(name: str, value: Any) -> float:
+def _bounded(name: str, value: object) -> float:
     number = finite_number(value, parameter=name, error=InvalidSpace)
     if abs(number) > LARGEST_VALUE:
         raise InvalidSpace(f"{name} must be at most {LARGEST_VALUE}, got {value}.", parameter=name, value=value)
@@ -331,7 +332,7 @@ _WEIGHTS = {
 }
 
 
-def _checked_weights(weights: Any, count: int) -> tuple[float, ...]:
+def _checked_weights(weights: object, count: int) -> tuple[float, ...]:
     checked = tuple(
         _bounded("weights", weight) for weight in sequence(weights, parameter="weights", error=InvalidSpace)
     )

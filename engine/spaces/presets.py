@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import Any, ParamSpec
 
 from engine.checks import brief
 from engine.designs import AnyNetDesign, Design, RegNetDesign, Trunk
@@ -34,6 +34,7 @@ TRUNKS = {
     "V": Trunk(block="plain"),
     "VR": Trunk(block="plain_residual"),
 }
+P = ParamSpec("P")
 SMALL_DEPTH, SMALL_WIDTH = 6, 256
 
 
@@ -105,7 +106,7 @@ def _space_builders() -> dict[str, Callable[[], Space]]:
     return builders
 
 
-def _later(build: Callable[..., Space], *args: Any, **options: Any) -> Callable[[], Space]:
+def _later(build: Callable[P, Space], *args: P.args, **options: P.kwargs) -> Callable[[], Space]:
     return lambda: build(*args, **options)
 
 
@@ -159,7 +160,7 @@ def _classic(name: str) -> AnyNetSpace:
     )
 
 
-def _regnet(block: str, **options: Any) -> RegNetSpace:
+def _regnet(block: str, w_m: Law | None = None, **options: Any) -> RegNetSpace:
     """The ranges that the authors' code draws RegNets from; four stages unless said otherwise."""
     laws: dict[str, Any] = {"group_width": power_of_two_or_log_uniform(low=8, high=128, step=8)}
     if block == "R":
@@ -171,7 +172,7 @@ def _regnet(block: str, **options: Any) -> RegNetSpace:
         depth=uniform(low=12, high=28),
         w_0=log_uniform(low=8, high=256, step=8),
         w_a=log_uniform(low=8, high=256, step=0.1),
-        w_m=options.pop("w_m", None) or log_uniform(low=2, high=3, step=0.001),
+        w_m=w_m or log_uniform(low=2, high=3, step=0.001),
         trunk=TRUNKS[block],
         **{**laws, **options},
     )

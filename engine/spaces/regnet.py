@@ -213,9 +213,11 @@ class RegNetSpace(BaseSpace):
         return values_to_json(self, self.kind)
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> RegNetSpace:
+    def from_json(cls, data: Mapping[str, object]) -> RegNetSpace:
         """The space that `to_json` wrote; raises `InvalidSpace` for other schemas, unknown keys and bad values."""
-        values = values_from_json(cls, data, kind=cls.kind, required=REGNET_LAWS[:4], error=InvalidSpace)
+        values: dict[str, Any] = values_from_json(
+            cls, data, kind=cls.kind, required=REGNET_LAWS[:4], error=InvalidSpace
+        )
         for name in set(REGNET_LAWS) & set(values):
             values[name] = space_checks.law_from_json(name, values[name])
         return cls(**values)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.designs.stages import Floats, Ints, level_widths, stage_starts
+from engine.designs.stages import Floats, Ints, Numbers, level_widths, stage_starts
 from engine.spaces.sequences import LawSequence
 
 # Relative distance under which a ratio counts as lying on a point of change.
@@ -23,9 +23,9 @@ POINTS_AT_ONCE = 1_000_000
 
 def count_generations(
     *,
-    depths: NDArray[Any],
+    depths: Numbers,
     pairs: LawSequence,
-    w_m: NDArray[Any],
+    w_m: Numbers,
     stages: tuple[int, int],
     stage_width_limit: int | None,
     stage_depth_limit: int | None,
@@ -67,7 +67,7 @@ def counting_work(*, deepest: int, w_0: int, w_m: int, stages: int) -> int:
 class _DepthCounts:
     """How many of the possible depths give a valid generation, once the blocks where levels start are known."""
 
-    def __init__(self, depths: NDArray[Any], stages: tuple[int, int], stage_depth_limit: int) -> None:
+    def __init__(self, depths: Numbers, stages: tuple[int, int], stage_depth_limit: int) -> None:
         self.stages, self._limit = stages, stage_depth_limit
         # Entry d is the number of possible depths up to d.
         self._up_to = np.searchsorted(depths, np.arange(int(depths[-1]) + 1), side="right")

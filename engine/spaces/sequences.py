@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.spaces.laws import Floats, Law
+from engine.designs.stages import Floats, Numbers
+from engine.spaces.laws import Law
 
 Relation = Literal["free", "equal", "non_decreasing"]
 Positions = NDArray[np.intp]
@@ -60,7 +61,7 @@ class LawSequence:
             ways = [tails[start] for start in np.searchsorted(following.values, law.values)]
         return sum(ways)
 
-    def supports(self) -> tuple[NDArray[Any], ...]:
+    def supports(self) -> tuple[Numbers, ...]:
         """The values that each place can take, given the relation."""
         if self.relation == "free":
             return tuple(law.values for law in self.laws)
@@ -82,14 +83,14 @@ class LawSequence:
             return all(len(support) == 1 and support[0] == supports[0][0] for support in supports)
         return all(before[-1] <= after[0] for before, after in pairwise(supports))
 
-    def log_probabilities(self, values: NDArray[Any]) -> Floats:
+    def log_probabilities(self, values: Numbers) -> Floats:
         """Natural logarithms of the probabilities of columns of values, shape (k, n), that meet the relation."""
         logs = np.zeros(values.shape[1])
         for law, row in zip(self.laws, values, strict=True):
             logs += np.log(law.probabilities)[np.searchsorted(law.values, row)]
         return logs - self._log_total
 
-    def draw(self, generator: np.random.Generator, size: int) -> NDArray[Any]:
+    def draw(self, generator: np.random.Generator, size: int) -> Numbers:
         """``size`` independent sequences; shape (k, size)."""
         if self.relation == "equal":
             common = self._common[self._pickers[0].pick(generator.random(size))]
@@ -110,7 +111,7 @@ class LawSequence:
         return self.relation == "free" or all(before <= after for before, after in pairwise(values))
 
     @cached_property
-    def _common(self) -> NDArray[Any]:
+    def _common(self) -> Numbers:
         common = self.laws[0].values
         for law in self.laws[1:]:
             common = common[np.isin(common, law.values)]

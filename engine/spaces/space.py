@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from engine.checks import one_of
 from engine.errors import InvalidSpace
@@ -13,7 +12,7 @@ from engine.spaces.regnet import RegNetSpace
 Space = AnyNetSpace | RegNetSpace
 
 
-def space_from_json(data: Mapping[str, Any]) -> Space:
+def space_from_json(data: Mapping[str, object]) -> Space:
     """The space of either kind that its ``to_json`` wrote.
 
     Raises

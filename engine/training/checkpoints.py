@@ -8,6 +8,7 @@ import io
 import os
 import pickle
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ class CheckpointStore:
         self.name = name
         self.attempt = attempt
 
-    def save(self, state: dict[str, Any]) -> None:
+    def save(self, state: Mapping[str, object]) -> None:
         """Write the state, a dict of tensors and plain values with an int under "epoch", then drop the oldest.
 
         Raises

@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,7 +100,7 @@ DATA_SETS: dict[str, DataSetFacts] = {
 }
 
 
-def data_set_facts(name: Any) -> DataSetFacts:
+def data_set_facts(name: object) -> DataSetFacts:
     """The facts of a named data set, or of an own folder of images ("image-folder:" and the folder's name).
 
     Raises

@@ -84,10 +84,13 @@ class Recipe:
         return {"kind": "recipe", "schema": SCHEMA, **_values(self)}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Recipe:
+    def from_json(cls, data: object) -> Recipe:
         """The recipe that `to_json` wrote; keys left out take their defaults, unknown ones are refused."""
         names = [item.name for item in fields(cls)]
-        return cls(**json_object(data, kind="recipe", schema=SCHEMA, keys=names, required=(), error=InvalidRegime))
+        unchecked: dict[str, Any] = json_object(
+            data, kind="recipe", schema=SCHEMA, keys=names, required=(), error=InvalidRegime
+        )
+        return cls(**unchecked)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,9 +160,9 @@ class Regime:
         return {"kind": "regime", "schema": SCHEMA, **_values(self), **nested}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Regime:
+    def from_json(cls, data: Mapping[str, object]) -> Regime:
         """The regime that `to_json` wrote; unknown keys and other schema versions are refused."""
-        values = json_object(
+        unchecked: dict[str, Any] = json_object(
             data,
             kind="regime",
             schema=SCHEMA,
@@ -167,11 +170,11 @@ class Regime:
             required=("data_set", "resolution"),
             error=InvalidRegime,
         )
-        if "window" in values:
-            values["window"] = Window.from_json(values["window"])
-        if "recipe" in values:
-            values["recipe"] = Recipe.from_json(values["recipe"])
-        return cls(**values)
+        if "window" in unchecked:
+            unchecked["window"] = Window.from_json(unchecked["window"])
+        if "recipe" in unchecked:
+            unchecked["recipe"] = Recipe.from_json(unchecked["recipe"])
+        return cls(**unchecked)
 
     def digest(self) -> str:
         """SHA-256 of the canonical JSON, in hex: two regimes are the same where their digests are."""

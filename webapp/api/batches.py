@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeVar
 
 from django.db import transaction
-from django.db.models import Model
 from django.http import JsonResponse
 from ninja import Query, Router, Status
 
@@ -21,10 +20,11 @@ from webapp.models import Regime, SampleBatch, Space
 from webapp.queries import BatchProgress
 
 router = Router(tags=["batches"])
+Row = TypeVar("Row", Space, Regime)
 
 
 @router.get("", response=or_problem(Batches), auth=READER)
-def list_batches(request: TeamRequest, chosen: Query[BatchFilter]) -> dict[str, Any]:
+def list_batches(request: TeamRequest, chosen: Query[BatchFilter]) -> dict[str, object]:
     """The team's batches with their progress, the newest first; of one space or regime where that is named."""
     rows = filed(chosen, SampleBatch.objects.filter(space__team=request.team)).order_by("-id")
     rows = rows.filter(space_id=chosen.space) if chosen.space else rows
@@ -35,7 +35,7 @@ def list_batches(request: TeamRequest, chosen: Query[BatchFilter]) -> dict[str, 
 
 
 @router.get("/{id:batch_id}", response=or_problem(BatchOut), auth=READER)
-def get_batch(request: TeamRequest, batch_id: int) -> dict[str, Any]:
+def get_batch(request: TeamRequest, batch_id: int) -> dict[str, object]:
     """One batch with its progress."""
     return _now(request, batch_id)
 
@@ -48,7 +48,7 @@ def get_samples(request: TeamRequest, batch_id: int) -> JsonResponse:
 
 
 @router.post("", response=or_problem(BatchOut, status=201), auth=WRITER)
-def create_batch(request: TeamRequest, body: NewBatch) -> Status[dict[str, Any]]:
+def create_batch(request: TeamRequest, body: NewBatch) -> Status[dict[str, object]]:
     """Queue the draw of ``size`` designs of a space and their training under a regime."""
     space = _of_team(Space, body.space, request, parameter="space")
     regime = _of_team(Regime, body.regime, request, parameter="regime")
@@ -62,7 +62,7 @@ def create_batch(request: TeamRequest, body: NewBatch) -> Status[dict[str, Any]]
 
 
 @router.post("/{id:batch_id}/extend", response=or_problem(BatchOut), auth=WRITER)
-def extend_batch(request: TeamRequest, batch_id: int, body: Extend) -> dict[str, Any]:
+def extend_batch(request: TeamRequest, batch_id: int, body: Extend) -> dict[str, object]:
     """Ask for more designs of the same draw; the first ones stay."""
     batch = batch_of(request.team, batch_id)
     with transaction.atomic():
@@ -72,7 +72,7 @@ def extend_batch(request: TeamRequest, batch_id: int, body: Extend) -> dict[str,
 
 
 @router.post("/{id:batch_id}/pause", response=or_problem(BatchOut), auth=WRITER)
-def pause_batch(request: TeamRequest, batch_id: int, body: Pause | None = None) -> dict[str, Any]:
+def pause_batch(request: TeamRequest, batch_id: int, body: Pause | None = None) -> dict[str, object]:
     """Hold a batch: running runs go back to the queue, or end first with ``finish_running``."""
     batch = batch_of(request.team, batch_id)
     finish_running = body.finish_running if body else False
@@ -81,7 +81,7 @@ def pause_batch(request: TeamRequest, batch_id: int, body: Pause | None = None) 
 
 
 @router.post("/{id:batch_id}/resume", response=or_problem(BatchOut), auth=WRITER)
-def resume_batch(request: TeamRequest, batch_id: int) -> dict[str, Any]:
+def resume_batch(request: TeamRequest, batch_id: int) -> dict[str, object]:
     """Let a paused batch go on."""
     batch = batch_of(request.team, batch_id)
     with transaction.atomic():
@@ -91,29 +91,29 @@ def resume_batch(request: TeamRequest, batch_id: int) -> dict[str, Any]:
 
 
 @router.post("/{id:batch_id}/cancel", response=or_problem(BatchOut), auth=WRITER)
-def cancel_batch(request: TeamRequest, batch_id: int) -> dict[str, Any]:
+def cancel_batch(request: TeamRequest, batch_id: int) -> dict[str, object]:
     """Cancel every waiting and running run; finished ones and their errors stay."""
     services.cancel_batch(batch=batch_of(request.team, batch_id), actor=request.user)
     return _now(request, batch_id)
 
 
-def _of_team(model: type[Any], pk: int, request: TeamRequest, *, parameter: str) -> Any:
-    row: Model | None = model._default_manager.select_related("team").filter(team=request.team, pk=pk).first()
+def _of_team(model: type[Row], pk: int, request: TeamRequest, *, parameter: str) -> Row:
+    row = model._default_manager.select_related("team").filter(team=request.team, pk=pk).first()
     if row is None:
         raise Rejected(f"{parameter} is no {parameter} of this team.", parameter=parameter, value=pk, status=404)
     return row
 
 
-def _now(request: TeamRequest, batch_id: int) -> dict[str, Any]:
+def _now(request: TeamRequest, batch_id: int) -> dict[str, object]:
     """The batch as it stands after whatever was done to it."""
     return _whole(batch_of(request.team, batch_id))
 
 
-def _whole(batch: SampleBatch) -> dict[str, Any]:
+def _whole(batch: SampleBatch) -> dict[str, object]:
     return _shown(batch, queries.batch_progress([batch.pk])[batch.pk])
 
 
-def _shown(batch: SampleBatch, progress: BatchProgress) -> dict[str, Any]:
+def _shown(batch: SampleBatch, progress: BatchProgress) -> dict[str, object]:
     counts = ("word", "active", "runs", "waiting", "running", "done", "failed", "cancelled", "rate_per_hour",
               "seconds_left", "ended_at")  # fmt: skip
     return {

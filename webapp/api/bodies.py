@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 from webapp.strict_json import AmbiguousJsonError, finite_float, storable, strict_decoder
 
@@ -16,7 +15,7 @@ class BadJsonError(ValueError):
     """Why a body is not read; the message is a sentence for whoever wrote the script."""
 
 
-def read_json(body: bytes) -> dict[str, Any]:
+def read_json(body: bytes) -> dict[str, object]:
     """The object of a body: no key twice, finite numbers, text that can be stored."""
     try:
         value = DECODER.decode(body.decode())
@@ -36,7 +35,7 @@ def read_json(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: object) -> Iterator[str]:
     """Every key and text; the walk also measures the depth, without a recursion of its own."""
     waiting = [(value, 1)]
     while waiting:

@@ -45,12 +45,12 @@ COMPLAINTS = {
 class Rejected(Exception):
     """A value that the request should not have, with the name it stands under."""
 
-    def __init__(self, message: str, *, parameter: str, value: Any = None, status: int = 422) -> None:
+    def __init__(self, message: str, *, parameter: str, value: object = None, status: int = 422) -> None:
         super().__init__(message)
         self.parameter, self.value, self.status = parameter, value, status
 
 
-def answer(status: int, said: str, *, parameter: str | None = None, value: Any = None) -> JsonResponse:
+def answer(status: int, said: str, *, parameter: str | None = None, value: object = None) -> JsonResponse:
     body = {
         "error": said,
         "parameter": parameter or None,

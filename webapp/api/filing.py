@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db.models import QuerySet
 from ninja import Router, Schema
@@ -27,7 +27,7 @@ def filed(chosen: FiledPage, rows: QuerySet[Row]) -> QuerySet[Row]:
     return rows if chosen.archived is None else rows.filter(archived_at__isnull=not chosen.archived)
 
 
-def filing_of(row: Filed) -> dict[str, Any]:
+def filing_of(row: Filed) -> dict[str, object]:
     return {"tags": row.tags, "archived_at": row.archived_at}
 
 
@@ -37,7 +37,7 @@ def add_filing(
     out: type[Schema],
     *,
     find: Callable[[Team, int], Row],
-    shown: Callable[[Row], dict[str, Any]],
+    shown: Callable[[Row], dict[str, object]],
 ) -> None:
     """The operations of a noun; each answers the row as it stands after it."""
     number = f"{noun}_id"
@@ -46,20 +46,20 @@ def add_filing(
         return f"/{{id:{number}}}/{verb}"
 
     @router.put(path("tags"), response=or_problem(out), auth=WRITER, operation_id=f"set_{noun}_tags")
-    def set_tags(request: TeamRequest, body: Tags, row_id: int = Path(alias=number)) -> dict[str, Any]:
+    def set_tags(request: TeamRequest, body: Tags, row_id: int = Path(alias=number)) -> dict[str, object]:
         """Let it carry exactly these tags."""
         tags = {checked_tag(tag, parameter="tags") for tag in body.tags}
         services.set_tags(row=find(request.team, row_id), tags=tags, actor=request.user)
         return shown(find(request.team, row_id))
 
     @router.post(path("archive"), response=or_problem(out), auth=WRITER, operation_id=f"archive_{noun}")
-    def archive(request: TeamRequest, row_id: int = Path(alias=number)) -> dict[str, Any]:
+    def archive(request: TeamRequest, row_id: int = Path(alias=number)) -> dict[str, object]:
         """Put it away: the pages' lists leave it out, analyses still count it."""
         services.archive(row=find(request.team, row_id), actor=request.user)
         return shown(find(request.team, row_id))
 
     @router.post(path("bring-back"), response=or_problem(out), auth=WRITER, operation_id=f"bring_back_{noun}")
-    def bring_back(request: TeamRequest, row_id: int = Path(alias=number)) -> dict[str, Any]:
+    def bring_back(request: TeamRequest, row_id: int = Path(alias=number)) -> dict[str, object]:
         """Take it out of the archive."""
         services.bring_back(row=find(request.team, row_id), actor=request.user)
         return shown(find(request.team, row_id))

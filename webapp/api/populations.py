@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import Http404, JsonResponse
 from ninja import Query, Router
 
@@ -32,7 +30,7 @@ router = Router(tags=["populations and analyses"])
 
 
 @router.get("/populations", response=or_problem(Populations), auth=READER)
-def list_populations(request: TeamRequest) -> dict[str, Any]:
+def list_populations(request: TeamRequest) -> dict[str, object]:
     """Every pair of a space and a regime that has a batch."""
     return {
         "items": [
@@ -72,7 +70,7 @@ def get_population(request: TeamRequest, space_id: int, regime_id: int, chosen: 
 
 
 @router.get("/analyses", response=or_problem(AnalysisOut), auth=READER)
-def get_analysis(request: TeamRequest, chosen: Query[AnalysisQuery]) -> dict[str, Any]:
+def get_analysis(request: TeamRequest, chosen: Query[AnalysisQuery]) -> dict[str, object]:
     """What an analysis finds, in a sentence and in numbers. The address is that of its page: ?p=1-2&p=3-2&error=final.
 
     The page's filters count too: ?max_depth=20 or ?min_flops=1.5 (millions).
@@ -88,7 +86,7 @@ def get_analysis(request: TeamRequest, chosen: Query[AnalysisQuery]) -> dict[str
 
 
 @router.get("/analyses/tables/{name}", response=or_problem(TableOut), auth=READER)
-def get_table(request: TeamRequest, name: str, chosen: Query[AnalysisQuery]) -> dict[str, Any]:
+def get_table(request: TeamRequest, name: str, chosen: Query[AnalysisQuery]) -> dict[str, object]:
     """A table of an analysis as columns, by its name: populations, pairwise-tests, best, by-depth and others.
 
     The numbers are those of the page in full precision; an interval is two columns, ..._low and ..._high.
@@ -102,7 +100,7 @@ def get_table(request: TeamRequest, name: str, chosen: Query[AnalysisQuery]) -> 
     return {"name": name, "label": table.label, "columns": table.as_columns()}
 
 
-def _population(population: AnalysedPopulation) -> dict[str, Any]:
+def _population(population: AnalysedPopulation) -> dict[str, object]:
     return {
         "population": population.token,
         "name": population.name,
@@ -116,7 +114,7 @@ def _population(population: AnalysedPopulation) -> dict[str, Any]:
     }
 
 
-def _pair(pair: PopulationPair) -> dict[str, Any]:
+def _pair(pair: PopulationPair) -> dict[str, object]:
     test = pair.comparison
     return {
         "first": pair.first.token,
@@ -130,7 +128,7 @@ def _pair(pair: PopulationPair) -> dict[str, Any]:
     }
 
 
-def _in_order(one: InOrder) -> dict[str, Any]:
+def _in_order(one: InOrder) -> dict[str, object]:
     result = one.result
     return {
         "first": one.first.token,

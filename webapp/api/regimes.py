@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ninja import Query, Router, Status
 
 from engine.training.regimes import Regime as EngineRegime
@@ -21,7 +19,7 @@ router = Router(tags=["regimes"])
 
 
 @router.get("", response=or_problem(Regimes), auth=READER)
-def list_regimes(request: TeamRequest, chosen: Query[FiledPage]) -> dict[str, Any]:
+def list_regimes(request: TeamRequest, chosen: Query[FiledPage]) -> dict[str, object]:
     """The team's regimes, the newest first."""
     rows = filed(chosen, Regime.objects.filter(team=request.team)).order_by("-id")
     page = rows[chosen.offset : chosen.offset + chosen.limit]
@@ -29,13 +27,13 @@ def list_regimes(request: TeamRequest, chosen: Query[FiledPage]) -> dict[str, An
 
 
 @router.get("/{id:regime_id}", response=or_problem(RegimeOut), auth=READER)
-def get_regime(request: TeamRequest, regime_id: int) -> dict[str, Any]:
+def get_regime(request: TeamRequest, regime_id: int) -> dict[str, object]:
     """One regime with its definition."""
     return _whole(regime_of(request.team, regime_id))
 
 
 @router.post("", response=or_problem(RegimeOut, status=201), auth=WRITER)
-def create_regime(request: TeamRequest, body: NewRegime) -> Status[dict[str, Any]]:
+def create_regime(request: TeamRequest, body: NewRegime) -> Status[dict[str, object]]:
     """Make a regime by the name of a preset or by engine JSON."""
     row = services.create_regime(
         team=request.team, name=checked_name(body.name), regime=_defined(body), actor=request.user
@@ -53,7 +51,7 @@ def _defined(body: NewRegime) -> EngineRegime:
     return regime_presets()[given]
 
 
-def _line(row: Regime) -> dict[str, Any]:
+def _line(row: Regime) -> dict[str, object]:
     return {
         "id": row.pk,
         "name": row.name,
@@ -63,7 +61,7 @@ def _line(row: Regime) -> dict[str, Any]:
     }
 
 
-def _whole(row: Regime) -> dict[str, Any]:
+def _whole(row: Regime) -> dict[str, object]:
     return {**_line(row), "definition": row.definition}
 
 

@@ -35,7 +35,7 @@ class Problem(Schema):
 PROBLEMS = frozenset({400, 401, 403, 404, 413, 422})
 
 
-def or_problem(model: type[Schema], *, status: int = 200) -> dict[Any, type[Schema]]:
+def or_problem(model: type[Schema], *, status: int = 200) -> dict[int | frozenset[int], type[Schema]]:
     """The answers of an operation, for the schema: what was asked for, or a problem."""
     return {status: model, PROBLEMS: Problem}
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.http import HttpRequest, HttpResponseBase
-from django.urls import URLPattern
+from django.urls import URLPattern, URLResolver
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
@@ -30,7 +30,7 @@ person in one team, with that person's role. What goes wrong is answered by {"er
 
 
 class StrictParser(Parser):
-    def parse_body(self, request: HttpRequest) -> dict[str, Any]:
+    def parse_body(self, request: HttpRequest) -> dict[str, object]:
         return read_json(request.body)
 
 
@@ -71,7 +71,7 @@ def get_me(request: TeamRequest) -> dict[str, str]:
     return {"user": request.user.email, "team": request.team.name, "role": request.membership.role}
 
 
-def api_urls() -> tuple[list[Any], str, str]:
+def api_urls() -> tuple[list[URLResolver | URLPattern], str, str]:
     """The addresses for webapp.urls."""
     patterns, name, namespace = api.urls
     for pattern in patterns:
@@ -85,7 +85,7 @@ def _in_json(view: View) -> View:
     """A method that an address does not have is answered as everything else is."""
 
     @csrf_exempt
-    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def wrapper(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         response = view(request, *args, **kwargs)
         if response.status_code != 405:
             return response

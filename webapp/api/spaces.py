@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ninja import Query, Router, Status
 
 from engine.spaces import Space as EngineSpace
@@ -22,7 +20,7 @@ router = Router(tags=["spaces"])
 
 
 @router.get("", response=or_problem(Spaces), auth=READER)
-def list_spaces(request: TeamRequest, chosen: Query[FiledPage]) -> dict[str, Any]:
+def list_spaces(request: TeamRequest, chosen: Query[FiledPage]) -> dict[str, object]:
     """The team's spaces, the newest first."""
     rows = filed(chosen, Space.objects.filter(team=request.team)).order_by("-id")
     page = rows[chosen.offset : chosen.offset + chosen.limit]
@@ -30,13 +28,13 @@ def list_spaces(request: TeamRequest, chosen: Query[FiledPage]) -> dict[str, Any
 
 
 @router.get("/{id:space_id}", response=or_problem(SpaceOut), auth=READER)
-def get_space(request: TeamRequest, space_id: int) -> dict[str, Any]:
+def get_space(request: TeamRequest, space_id: int) -> dict[str, object]:
     """One space with its definition, its exact size, and whether it lies inside its parent."""
     return _whole(space_of(request.team, space_id))
 
 
 @router.post("", response=or_problem(SpaceOut, status=201), auth=WRITER)
-def create_space(request: TeamRequest, body: NewSpace) -> Status[dict[str, Any]]:
+def create_space(request: TeamRequest, body: NewSpace) -> Status[dict[str, object]]:
     """Define a space by the name of a preset or by engine JSON; with a parent, as a refinement of it."""
     parent = _parent(request, body.parent)
     row = services.create_space(
@@ -73,7 +71,7 @@ def _defined(body: NewSpace, parent: Space | None) -> EngineSpace:
             return space_from_json({**parent.definition, **changes})
 
 
-def _line(row: Space) -> dict[str, Any]:
+def _line(row: Space) -> dict[str, object]:
     return {
         "id": row.pk,
         "name": row.name,
@@ -85,7 +83,7 @@ def _line(row: Space) -> dict[str, Any]:
     }
 
 
-def _whole(row: Space) -> dict[str, Any]:
+def _whole(row: Space) -> dict[str, object]:
     space = space_from_json(row.definition)
     inside = space.is_subset_of(space_from_json(row.parent.definition)) if row.parent else None
     return {

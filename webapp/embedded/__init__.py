@@ -101,7 +101,7 @@ class Access:
 
 
 @contextlib.contextmanager
-def _written_beside(file: Path, content: dict[str, Any]) -> Iterator[Path]:
+def _written_beside(file: Path, content: dict[str, object]) -> Iterator[Path]:
     """A private temporary file beside `file`, complete and on disk, to be renamed or linked to it."""
     handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)  # mode 0600
     try:

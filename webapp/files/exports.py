@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
@@ -19,6 +20,7 @@ RISKY = ("=", "+", "-", "@", "\t", "\r")
 LINES_A_PIECE = 1_000
 
 R = TypeVar("R", bound=HttpResponseBase)
+Values = npt.NDArray[np.float64] | Sequence[object]
 
 
 class _Echo:
@@ -28,7 +30,7 @@ class _Echo:
         return line
 
 
-def csv_response(name: str, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> StreamingHttpResponse:
+def csv_response(name: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> StreamingHttpResponse:
     """A download of ``name``.csv, row by row; numbers stay, text like a formula gets an apostrophe."""
     writer = csv.writer(_Echo())
 
@@ -62,7 +64,7 @@ def _named(response: R, name: str) -> R:
     return response
 
 
-def _values(values: Any) -> list[Any]:
+def _values(values: Values) -> list[object]:
     """Whole numbers as integers, so that no file says 12.0 for a depth."""
     if not isinstance(values, np.ndarray):
         return list(values)
@@ -75,7 +77,7 @@ def _in_pieces(lines: Iterator[str]) -> Iterator[str]:
         yield piece
 
 
-def _json_lines(lists: Mapping[str, list[Any]]) -> Iterator[str]:
+def _json_lines(lists: Mapping[str, list[object]]) -> Iterator[str]:
     """A list of records, one a line."""
     names = list(lists)
     rows = zip(*lists.values(), strict=True)
@@ -85,26 +87,22 @@ def _json_lines(lists: Mapping[str, list[Any]]) -> Iterator[str]:
     yield "\n]\n"
 
 
-def _parquet(columns: Mapping[str, Any]) -> bytes:
+def _parquet(columns: Mapping[str, Values]) -> bytes:
     import pyarrow
     from pyarrow import parquet
 
-    table = pyarrow.table({name: [*map(_as_text, values)] for name, values in map(_pair, columns.items())})
+    table = pyarrow.table({name: [*map(_as_text, _values(values))] for name, values in columns.items()})
     target = BytesIO()
     parquet.write_table(table, target, compression="zstd")
     return target.getvalue()
 
 
-def _pair(item: tuple[str, Any]) -> tuple[str, list[Any]]:
-    return item[0], _values(item[1])
-
-
-def _as_text(value: Any) -> Any:
+def _as_text(value: object) -> object:
     """A design as the JSON that a cell can hold; everything else as it is."""
     return json.dumps(value, separators=(",", ":")) if isinstance(value, (dict, list)) else value
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> object:
     if value is None:
         return ""
     if isinstance(value, str) and value.startswith(RISKY):

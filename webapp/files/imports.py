@@ -12,7 +12,9 @@ from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
+from engine.checks import JsonObject
 from engine.designs import design_from_json
 from engine.errors import EngineError
 from webapp.files.row_files import LONGEST_CELL, RowFile
@@ -32,6 +34,8 @@ PROBLEMS_LISTED = 50
 BLANK = frozenset({"", "na", "n/a", "nan", "null", "none"})
 LONGEST_NUMBER = 40
 MOST_EXACT = 2**53  # a whole number beyond it would lose digits as a float, silently: ids and seeds are kept as text
+# What Python's float reads; other cells of a typed file, such as dates, are no numbers.
+NUMERIC = (float, int, str, bytes, Decimal)
 # Names that figures and tables use for themselves.
 RESERVED = frozenset({SAMPLE_ID, "index", "label", "url"})
 ERROR_NAMES = re.compile(r"(^|[^a-z])(err|error|acc|accuracy)([^a-z]|$)")
@@ -81,8 +85,8 @@ class Imported:
     problems: list[Problem]  # the first PROBLEMS_LISTED of those left out
 
     @property
-    def errors(self) -> Any:
-        return next(column.values for column in self.columns if column.name == "error")
+    def errors(self) -> npt.NDArray[np.float64]:
+        return np.asarray(next(column.values for column in self.columns if column.name == "error"))
 
 
 def column_name(name: str) -> str:
@@ -118,7 +122,7 @@ def _likeness(name: str) -> tuple[int, int]:
     return (place, sum(word in text for word in ("train", "top5", "top-5", "std", "min", "best", "acc")))
 
 
-def _kind(cells: Sequence[Any], file: RowFile) -> ColumnKind | None:
+def _kind(cells: Sequence[object], file: RowFile) -> ColumnKind | None:
     """Number, text or design; None for what can only be left out."""
     present = [cell for cell in cells if not _is_blank(cell)]
     if present and all(isinstance(cell, dict) and "kind" in cell for cell in present):
@@ -129,7 +133,7 @@ def _kind(cells: Sequence[Any], file: RowFile) -> ColumnKind | None:
     return ColumnKind.NUMBER if numbers >= MOSTLY * len(present) else ColumnKind.TEXT
 
 
-def _present(cell: Any, file: RowFile) -> Iterator[float]:
+def _present(cell: object, file: RowFile) -> Iterator[float]:
     """The cell's number, if it has one."""
     try:
         if not _is_blank(cell):
@@ -162,7 +166,7 @@ class _Reader:
         self.n = self.left_out = 0
         self.problems: list[Problem] = []
 
-    def take(self, number: int, cells: Sequence[Any], problem: str) -> None:
+    def take(self, number: int, cells: Sequence[object], problem: str) -> None:
         try:
             if problem:
                 raise ValueError(problem)
@@ -173,20 +177,20 @@ class _Reader:
             if len(self.problems) < PROBLEMS_LISTED:
                 self.problems.append(Problem(number, str(error)))
             return
-        for column, value in zip(self.error_values, errors, strict=True):
-            column.append(value)
+        for numbers, number_of_row in zip(self.error_values, errors, strict=True):
+            numbers.append(number_of_row)
         for column, value in zip(self.values, values, strict=True):
             column.append(value)
         self.n += 1
 
-    def _error(self, name: str, cell: Any) -> float:
+    def _error(self, name: str, cell: object) -> float:
         source = self.choices.error if name == "error" else self.choices.best
         value = self.choices.error_of(_filled(source, cell, self.file))
         if not 0 <= value <= 100:
             raise ValueError(f"{source} is {shown(cell)}, which gives no error from 0 to 100 %")
         return value
 
-    def _value(self, name: str, kind: ColumnKind, cell: Any) -> Any:
+    def _value(self, name: str, kind: ColumnKind, cell: object) -> object:
         if kind == ColumnKind.NUMBER:
             return _filled(name, cell, self.file)
         return _text(name, cell) if kind == ColumnKind.TEXT else _design(name, cell)
@@ -226,20 +230,20 @@ def left_out_words(imported: Imported, unit: str) -> str:
 # --- cells ---
 
 
-def _is_blank(cell: Any) -> bool:
+def _is_blank(cell: object) -> bool:
     if isinstance(cell, str):
         return cell.strip().lower() in BLANK
     return cell is None or (isinstance(cell, float) and math.isnan(cell))
 
 
-def _filled(name: str, cell: Any, file: RowFile) -> float:
+def _filled(name: str, cell: object, file: RowFile) -> float:
     try:  # most cells are a plain number, and a file has a million of them
-        value = float(cell)
+        value = float(cell) if isinstance(cell, NUMERIC) else math.inf
         if -MOST_EXACT < value < MOST_EXACT and not (
             isinstance(cell, str) and (len(cell) > LONGEST_NUMBER or "_" in cell)
         ):
             return value
-    except (TypeError, ValueError, OverflowError):
+    except (ValueError, OverflowError):
         pass
     if _is_blank(cell):
         raise ValueError(f"{name} is empty")
@@ -253,7 +257,7 @@ def _filled(name: str, cell: Any, file: RowFile) -> float:
         raise ValueError(f"{name} is {shown(cell)}, which is no number") from None
 
 
-def _number(cell: Any, file: RowFile) -> float:
+def _number(cell: object, file: RowFile) -> float:
     """A finite number; a decimal comma counts where semicolons separate the cells."""
     if isinstance(cell, str):
         text = cell.strip()
@@ -262,11 +266,11 @@ def _number(cell: Any, file: RowFile) -> float:
         if len(text) > LONGEST_NUMBER or "_" in text:
             raise ValueError("no number")
         cell = text
-    elif isinstance(cell, (dict, list, bytes)):
+    elif not isinstance(cell, (float, int, Decimal)):
         raise ValueError("no number")
     try:
         value = float(cell)
-    except (TypeError, OverflowError):
+    except OverflowError:
         raise ValueError("no number") from None
     if not math.isfinite(value):
         raise ValueError("no number")
@@ -279,14 +283,14 @@ class _TooLongError(ValueError):
     """A whole number that a float cannot hold exactly."""
 
 
-def _is_whole(cell: Any) -> bool:
+def _is_whole(cell: object) -> bool:
     """Written with digits only, or an integer of a typed file; 1e20 is a measured number, which is never exact."""
     if isinstance(cell, str):
         return re.fullmatch(r"[+-]?[0-9]+", cell) is not None
     return isinstance(cell, (int, Decimal)) and cell == int(cell)
 
 
-def _text(name: str, cell: Any) -> str:
+def _text(name: str, cell: object) -> str:
     if _is_blank(cell) and not isinstance(cell, str):
         return ""
     if isinstance(cell, (dict, list, bytes)):
@@ -299,7 +303,7 @@ def _text(name: str, cell: Any) -> str:
     return text
 
 
-def _design(name: str, cell: Any) -> Any:
+def _design(name: str, cell: object) -> JsonObject:
     if not isinstance(cell, dict):
         raise ValueError(f"{name} is no design")
     try:
@@ -308,7 +312,7 @@ def _design(name: str, cell: Any) -> Any:
         raise ValueError(f"{name}: {str(error).rstrip('.')}") from error
 
 
-def shown(cell: Any) -> str:
+def shown(cell: object) -> str:
     """A cell as a message shows it: without what nobody could see, and never long."""
     text = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(cell)[:60])
     return text if len(str(cell)) <= 60 else f"{text}…"

@@ -6,9 +6,8 @@ Refused with a sentence: NaN and infinities, duplicate keys, numbers too long to
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from webapp.strict_json import AmbiguousJsonError, strict_decoder
 
@@ -22,7 +21,7 @@ class UnreadableFile(Exception):
     """A file that holds no rows; the message is a sentence for the person who chose it."""
 
 
-def json_entries(path: Path) -> Iterator[dict[str, Any]]:
+def json_entries(path: Path) -> Iterator[dict[str, object]]:
     """The objects of a file, one after the other."""
     try:
         with path.open(encoding="utf-8-sig") as file:
@@ -34,13 +33,13 @@ def json_entries(path: Path) -> Iterator[dict[str, Any]]:
 class _Entries:
     """Iterates over the objects of a text that ``read`` gives in pieces."""
 
-    def __init__(self, read: Any) -> None:
+    def __init__(self, read: Callable[[int], str]) -> None:
         self.read = read
         self.text, self.at, self.count = "", 0, 0
         self.ended = False
         self.decoder = strict_decoder(most_digits=LONGEST_NUMBER)
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def __iter__(self) -> Iterator[dict[str, object]]:
         in_list = self._next() == "["
         if in_list:
             self.at += 1
@@ -76,7 +75,7 @@ class _Entries:
             if not self._more():
                 return ""
 
-    def _entry(self) -> dict[str, Any]:
+    def _entry(self) -> dict[str, object]:
         number = self.count + 1
         if self._next() != "{":
             raise UnreadableFile(

@@ -6,12 +6,15 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from engine.designs.sweep_files import is_sweep_entry, read_sweep_entry
 from engine.errors import EngineError
 from webapp.files.json_files import UnreadableFile, json_entries
 from webapp.strict_json import storable
+
+if TYPE_CHECKING:  # it takes a moment to load
+    import pyarrow
 
 MOST_ROWS = 100_000
 MOST_COLUMNS = 100
@@ -154,7 +157,7 @@ def _json_rows(file: RowFile) -> Iterator[Row]:
         yield Row(number, [entry.get(name) for name in file.names])
 
 
-def _sweep_cells(entry: dict[str, Any]) -> tuple[dict[str, Any], str]:
+def _sweep_cells(entry: dict[str, object]) -> tuple[dict[str, object], str]:
     """One entry of a sweep as cells by name; or none, and why it can't be read."""
     try:
         found = read_sweep_entry(entry)
@@ -218,7 +221,7 @@ def _parquet_rows(file: RowFile) -> Iterator[Row]:
         raise UnreadableFile(f"The Parquet file can't be read after row {number}: {said}.") from error
 
 
-def _cells_of(name: str, column: Any) -> list[Any]:
+def _cells_of(name: str, column: pyarrow.Array) -> list[object]:
     import pyarrow
     from pyarrow import compute
 
@@ -226,7 +229,7 @@ def _cells_of(name: str, column: Any) -> list[Any]:
         lengths = compute.max(compute.binary_length(column.dictionary)).as_py() or 0
         if lengths > 4 * LONGEST_CELL:
             raise UnreadableFile(f"Column {name} holds a text of {lengths:,} bytes; the limit is {LONGEST_CELL:,}.")
-    cells: list[Any] = column.to_pylist()
+    cells: list[object] = column.to_pylist()
     return cells
 
 

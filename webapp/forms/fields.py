@@ -59,7 +59,7 @@ class NumberField(forms.CharField):
         self.whole, self.scale = whole, scale
         super().__init__(max_length=60, **kwargs)
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         text = super().to_python(value) or ""
         if text in self.empty_values:
             return None
@@ -76,10 +76,10 @@ class NumberField(forms.CharField):
             raise ValidationError(f"{self.label} must be a number within reason, got {text[:40]}.")
         return round(scaled)
 
-    def run_validators(self, value: Any) -> None:
+    def run_validators(self, value: object) -> None:
         """The engine checks numbers; the validators of a text's length were for the text."""
 
-    def validate(self, value: Any) -> None:
+    def validate(self, value: object) -> None:
         if self.required and value is None:
             raise ValidationError(self.error_messages["required"], code="required")
 
@@ -92,17 +92,17 @@ class NumbersField(forms.CharField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=2000, **kwargs)
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         text = super().to_python(value) or ""
         words = text.replace(",", " ").split()
         if len(words) > 200:
             raise ValidationError(f"{self.label or 'This'} must hold at most 200 numbers, got {len(words)}.")
         return tuple(parse_number(word, name=str(self.label or "A value")) for word in words)
 
-    def run_validators(self, value: Any) -> None:
+    def run_validators(self, value: object) -> None:
         """As for a single number."""
 
-    def validate(self, value: Any) -> None:
+    def validate(self, value: object) -> None:
         if self.required and not value:
             raise ValidationError(self.error_messages["required"], code="required")
 

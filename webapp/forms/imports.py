@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +51,7 @@ class ChoicesForm(forms.Form):
     )
     best = forms.ChoiceField(label="Of the best epoch", required=False)
 
-    def __init__(self, data: Any = None, *, file: RowFile, guessed: Choices, name: str) -> None:
+    def __init__(self, data: Mapping[str, object] | None = None, *, file: RowFile, guessed: Choices, name: str) -> None:
         initial = {
             "name": name, "error": guessed.error, "measure": guessed.measure, "unit": guessed.unit,
             "best": guessed.best, **{f"kind_{k}": guessed.kinds.get(n, LEFT_OUT) for k, n in enumerate(file.names)},
@@ -71,13 +71,13 @@ class ChoicesForm(forms.Form):
                 label=f"Kind of {column[:60]}", choices=kinds, required=False, initial=initial[f"kind_{k}"]
             )
 
-    def lines(self, first: Sequence[Sequence[Any]]) -> list[ColumnLine]:
+    def lines(self, first: Sequence[Sequence[object]]) -> list[ColumnLine]:
         return [
             ColumnLine(name[:60], self[f"kind_{k}"], [_cell(cells[k]) for cells in first])
             for k, name in enumerate(self.file.names)
         ]
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         values = super().clean() or {}
         if self.errors:
             return values
@@ -96,7 +96,7 @@ class ChoicesForm(forms.Form):
         return {**values, "choices": choices}
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, dict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,16 +84,19 @@ def clean_law(form: forms.Form, prefix: str) -> Law | None:
         return None
 
 
-def _law(kind: str, given: dict[str, Any]) -> Law:
+def _law(kind: str, given: Mapping[str, object]) -> Law:
+    unchecked: dict[str, Any]
     if kind == "choice":
-        return Law(kind=kind, listed=given["values"] or (), weights=given["weights"] or ())
-    for part in ("low", "high", "step") if kind in STEPPED_KINDS else ("low", "high"):
-        if given[part] is None:
-            raise InvalidSpace(f"{part} must be given for this law.", parameter=part)
-    return Law(kind=kind, low=given["low"], high=given["high"], step=given["step"] if kind in STEPPED_KINDS else None)
+        unchecked = {"listed": given["values"] or (), "weights": given["weights"] or ()}
+    else:
+        unchecked = {part: given[part] for part in ("low", "high", *(["step"] if kind in STEPPED_KINDS else []))}
+        for part, value in unchecked.items():
+            if value is None:
+                raise InvalidSpace(f"{part} must be given for this law.", parameter=part)
+    return Law(kind=kind, **unchecked)
 
 
-def law_initial(prefix: str, law: Law) -> dict[str, Any]:
+def law_initial(prefix: str, law: Law) -> dict[str, object]:
     """What the row's inputs show for a law."""
     return {
         f"{prefix}_law": law.kind,

@@ -82,7 +82,7 @@ class RegimeForm(forms.Form):
         self.is_valid()
         return self.cleaned_data.get("regime")
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         if not set(self.errors) - {"name"}:
             try:
                 self.cleaned_data["regime"] = self._regime()
@@ -117,7 +117,7 @@ class RegimeForm(forms.Form):
         return parameter if parameter in self.fields else None
 
 
-def regime_initial(regime: Regime) -> dict[str, Any]:
+def regime_initial(regime: Regime) -> dict[str, object]:
     """What the form shows for a regime: parsing it again gives the same regime."""
     own = regime.data_set.startswith(FOLDER_PREFIX)
     initial: dict[str, Any] = {

@@ -56,7 +56,7 @@ class SpaceForm(forms.Form):
     def trunk_errors(self) -> bool:
         return any(field.errors for field in self.trunk_fields)
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         laws = self.clean_laws()
         if not set(self.errors) - {"name", "note"}:
             try:
@@ -65,11 +65,11 @@ class SpaceForm(forms.Form):
                 self.add_error(self._field_of(error.parameter), str(error))
         return self.cleaned_data
 
-    def clean_laws(self) -> dict[str, Any]:
+    def clean_laws(self) -> dict[str, object]:
         """The law, or the laws of the stages, of each parameter."""
         return {one.name: clean_law(self, one.name) for one in self.parameters}
 
-    def build(self, laws: Mapping[str, Any]) -> AnyNetSpace | RegNetSpace:
+    def build(self, laws: Mapping[str, object]) -> AnyNetSpace | RegNetSpace:
         raise NotImplementedError
 
     @property
@@ -129,7 +129,7 @@ class AnyNetForm(SpaceForm):
     def has_stage_laws(self) -> bool:
         return any(row.law.value() for row in self.stage_rows)
 
-    def clean_laws(self) -> dict[str, Any]:
+    def clean_laws(self) -> dict[str, object]:
         shared = super().clean_laws()
         rows = range(1, self._rows() + 1)
         own = {name: [clean_law(self, f"{name}_{stage}") for stage in rows] for name in shared}
@@ -137,9 +137,9 @@ class AnyNetForm(SpaceForm):
             name: tuple(law or shared[name] for law in own[name]) if any(own[name]) else shared[name] for name in shared
         }
 
-    def build(self, laws: Mapping[str, Any]) -> AnyNetSpace:
+    def build(self, laws: Mapping[str, object]) -> AnyNetSpace:
         data = self.cleaned_data
-        given = dict(laws)
+        given: dict[str, Any] = dict(laws)
         if data["by_number"]:
             given["groups"] = given.pop("group_widths")
         return AnyNetSpace(
@@ -185,11 +185,12 @@ class RegNetForm(SpaceForm):
     def has_limits(self) -> bool:
         return any(field.value() or field.errors for field in self.limit_fields)
 
-    def build(self, laws: Mapping[str, Any]) -> RegNetSpace:
+    def build(self, laws: Mapping[str, object]) -> RegNetSpace:
         data = self.cleaned_data
         base, slope = data["params_limit_base"], data["params_limit_slope"]
         if (base is None) != (slope is None):
             raise InvalidSpace("A limit of params needs both its numbers.", parameter="params_limit")
+        given: Mapping[str, Any] = laws
         return RegNetSpace(
             stages=(data["fewest_stages"], data["most_stages"]),
             stage_stride=data["stage_stride"],
@@ -199,7 +200,7 @@ class RegNetForm(SpaceForm):
             params_limit=None if base is None else (base, slope),
             acts_limit=data["acts_limit"],
             trunk=self._trunk(),
-            **laws,
+            **given,
         )
 
 
@@ -210,13 +211,13 @@ def form_of(space: AnyNetSpace | RegNetSpace) -> type[SpaceForm]:
     return RegNetForm if isinstance(space, RegNetSpace) else AnyNetForm
 
 
-def space_initial(space: AnyNetSpace | RegNetSpace) -> dict[str, Any]:
+def space_initial(space: AnyNetSpace | RegNetSpace) -> dict[str, object]:
     """What the form shows for a space: parsing it again gives the same space."""
     initial = space.trunk.to_json() | {"se_ratio": number_text(space.trunk.se_ratio)}
     return initial | (_regnet_initial(space) if isinstance(space, RegNetSpace) else _anynet_initial(space))
 
 
-def _anynet_initial(space: AnyNetSpace) -> dict[str, Any]:
+def _anynet_initial(space: AnyNetSpace) -> dict[str, object]:
     initial: dict[str, Any] = {
         "stages": space.stages,
         "stage_strides": "" if set(space.stage_strides) == {2} else numbers_text(space.stage_strides),
@@ -233,7 +234,7 @@ def _anynet_initial(space: AnyNetSpace) -> dict[str, Any]:
     return initial
 
 
-def _regnet_initial(space: RegNetSpace) -> dict[str, Any]:
+def _regnet_initial(space: RegNetSpace) -> dict[str, object]:
     base, slope = space.params_limit or (None, None)
     initial: dict[str, Any] = {
         "fewest_stages": space.stages[0],

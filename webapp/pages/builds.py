@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 from engine.designs import AnyNetDesign, Design, RegNetDesign
 from engine.training.regimes import Regime as EngineRegime
@@ -180,5 +179,5 @@ def _filled(arguments: Sequence[str]) -> list[str]:
     return lines
 
 
-def _literal(value: Any) -> str:
+def _literal(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else repr(value)

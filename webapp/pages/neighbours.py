@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.checks import JsonObject
 from engine.designs import AnyNetDesign
 from engine.statistics.population import FloatArray, Population
 from webapp import queries
@@ -88,11 +89,12 @@ def _rank(ordered: FloatArray, values: FloatArray) -> FloatArray:
     return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / 2
 
 
-def _value(drawn: Any, path: Sequence[str | int]) -> float:
+def _value(drawn: JsonObject, path: Sequence[str | int]) -> float:
     """The number that stands at a path in a design's JSON."""
+    value: Any = drawn
     for step in path:
-        drawn = drawn[step]
-    return float(drawn)
+        value = value[step]
+    return float(value)
 
 
 def _widths(row: Sample) -> list[int]:

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from engine.checks import JsonObject
 from engine.designs import Design
-from engine.designs.windows import Window
+from engine.designs.windows import Bounds, Window
 from engine.errors import EngineError, SamplingExhausted
 from engine.spaces import AnyNetSpace, RegNetSpace, space_from_json
 from engine.spaces.answers import Answer
@@ -150,7 +151,7 @@ def _histograms(spread: Draw, regime: EngineRegime | None, slot: int) -> list[Fi
     ]
 
 
-def _histogram(name: str, counts: FloatArray, limits: Any, slot: int) -> Figure:
+def _histogram(name: str, counts: FloatArray, limits: Bounds | None, slot: int) -> Figure:
     scale, unit = (1e9, "G") if float(np.median(counts)) >= 1e9 else (1e6, "M")
     low, high = limits or (None, None)
     end = max(float(np.quantile(counts, SHOWN_QUANTILE)), *(bound for bound in (low, high) if bound is not None), 1)
@@ -178,13 +179,14 @@ def spread_numbers(shown: Preview, name: str) -> tuple[list[str], list[list[floa
     return [*shown.paths, name], rows
 
 
-def _value(values: Any, path: Sequence[str | int]) -> float:
+def _value(values: JsonObject, path: Sequence[str | int]) -> float:
+    value: Any = values
     for step in path:
-        values = values[step]
-    return float(values)
+        value = value[step]
+    return float(value)
 
 
-def _histogram_caption(beyond: int, n: int, window: Any, unit: str) -> str:
+def _histogram_caption(beyond: int, n: int, window: Bounds | None, unit: str) -> str:
     said = "No limit in this regime."
     if window is not None:
         low, high = (significant(bound) if bound is not None else None for bound in window)

@@ -7,7 +7,6 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from engine.designs.windows import Window
 from engine.errors import EngineError
@@ -68,7 +67,7 @@ def acceptance(space: Space, regime: EngineRegime) -> Acceptance:
     return _acceptance(_text(space.definition), _text(regime.window.to_json()), images)
 
 
-def _text(definition: Any) -> str:
+def _text(definition: object) -> str:
     return json.dumps(definition, sort_keys=True)
 
 

@@ -10,7 +10,7 @@ from webapp.wording import compact, joined
 LEFT_OUT = frozenset({"kind", "schema"})
 
 
-def regime_differences(definitions: Sequence[Mapping[str, Any]]) -> list[str]:
+def regime_differences(definitions: Sequence[Mapping[str, object]]) -> list[str]:
     """One line for each setting in which stored regimes differ, such as "epochs: 2 and 10"; in their order."""
     flat = [_flattened(definition) for definition in definitions]
     names = list(dict.fromkeys(name for one in flat for name in one))
@@ -22,7 +22,7 @@ def regime_differences(definitions: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def _flattened(definition: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flattened(definition: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     """Settings by name; those of the recipe without a prefix, because their names are their own."""
     settings: dict[str, Any] = {}
     for name, value in definition.items():
@@ -35,7 +35,7 @@ def _flattened(definition: Mapping[str, Any], prefix: str = "") -> dict[str, Any
     return settings
 
 
-def _words(value: Any) -> str:
+def _words(value: object) -> str:
     if value is None:
         return "none"
     if isinstance(value, bool):

@@ -118,19 +118,15 @@ def stage_shown(drawn: Design, anynet: AnyNetDesign, *, slot: int) -> Figure:
         )
     ]
     widths = per_block(anynet.stage_depths, anynet.stage_widths)
+    fitted = per_block(fit.stage_depths, fit.stage_widths) if fit else None
+    linear = (fit.w_0, fit.w_a) if fit else None
     return Figure(
         "stages",
-        lambda: plots.stage_figure(widths, slot=slot, **_fit_lines(fit)),
+        lambda: plots.stage_figure(widths, slot=slot, fitted=fitted, linear=linear),
         _fit_caption(fit),
         Table("Stages", STAGE_COLUMNS, rows),
         size="mid",
     )
-
-
-def _fit_lines(fit: LinearFit | None) -> dict[str, Any]:
-    if fit is None:
-        return {}
-    return {"fitted": per_block(fit.stage_depths, fit.stage_widths), "linear": (fit.w_0, fit.w_a)}
 
 
 def _fit_caption(fit: LinearFit | None) -> str:

@@ -59,7 +59,7 @@ def load_columns(imported: ImportedPopulation) -> list[Column]:
     ]
 
 
-def load_designs(imported: ImportedPopulation, *, rows: Sequence[int]) -> dict[int, dict[str, Any]]:
+def load_designs(imported: ImportedPopulation, *, rows: Sequence[int]) -> dict[int, dict[str, object]]:
     """The designs of some rows (numbers from 1) as JSON; empty where none were imported."""
     stored = ImportedColumn.objects.filter(population=imported, kind=ColumnKind.DESIGN).first()
     if stored is None:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 from engine.spaces import space_from_json
 from engine.statistics.population import Population
@@ -137,7 +138,7 @@ def load_trained(
     return TrainedPopulation(population, ahead=errors[~in_prefix], cancelled=cancelled, in_order=in_order)
 
 
-def drawn_designs(sample_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+def drawn_designs(sample_ids: Sequence[int]) -> dict[int, dict[str, object]]:
     """The designs of some samples as they were drawn, as JSON."""
     return dict(Sample.objects.filter(pk__in=sample_ids).values_list("pk", "drawn"))
 
@@ -152,14 +153,14 @@ def acceptances(regime: Regime, space_ids: Sequence[int]) -> dict[int, float]:
     return {pk: found[pk] / tried[pk] for pk in space_ids if found[pk]}
 
 
-def stored_designs(sample_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+def stored_designs(sample_ids: Sequence[int]) -> dict[int, dict[str, object]]:
     """The designs of some samples after group compatibility, as JSON."""
     return dict(Sample.objects.filter(pk__in=sample_ids).values_list("pk", "design"))
 
 
 def _columns_statement(
-    paths: Mapping[str, Sequence[str | int]], error: ErrorChoice, values: Mapping[str, Any]
-) -> tuple[str, dict[str, Any]]:
+    paths: Mapping[str, Sequence[str | int]], error: ErrorChoice, values: Mapping[str, object]
+) -> tuple[str, dict[str, object]]:
     """The statement with one extracted column a parameter; paths travel as arguments, never as SQL."""
     parameters = "".join(f", coalesce((sample.drawn #>> %(path{k})s)::float8, 'NaN')" for k in range(len(paths)))
     statement = OF_POPULATION + COLUMNS.format(error=ERROR_COLUMNS[error], parameters=parameters)
@@ -167,7 +168,9 @@ def _columns_statement(
     return statement, {**values, **arguments}
 
 
-def _copied(cursor: Any, statement: str, values: Mapping[str, Any], *, width: int) -> npt.NDArray[np.float64]:
+def _copied(
+    cursor: CursorWrapper, statement: str, values: Mapping[str, object], *, width: int
+) -> npt.NDArray[np.float64]:
     """The rows of a statement that selects ``width`` columns of float8, none null, shape (n, width).
 
     COPY in its binary form makes every row the same number of bytes, so they become an array without a Python object

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from django.db import connection
@@ -20,7 +19,7 @@ FROM webapp_sample WHERE batch_id = %(batch)s ORDER BY position
 """
 
 
-def sample_columns(batch: SampleBatch) -> dict[str, list[Any]]:
+def sample_columns(batch: SampleBatch) -> dict[str, list[object]]:
     """One list a column, in draw order: complexity, errors in percent (None until trained), parameters as drawn."""
     paths = space_from_json(batch.space.definition).parameter_paths()
     parameters = "".join(f", (drawn #>> %(path{k})s)::float8" for k in range(len(paths)))

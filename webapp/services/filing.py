@@ -167,7 +167,7 @@ def _needing(row: Filed) -> list[Obstacle]:
     return []  # nothing needs a result page
 
 
-def pages_reading(**population: Any) -> QuerySet[ResultPage]:
+def pages_reading(**population: object) -> QuerySet[ResultPage]:
     """Live result pages, archived ones too, that read a population; a frozen one has its own copy of the samples."""
     read = ResultPopulation.objects.filter(**population)
     return ResultPage.objects.filter(pk__in=read.values("page")).order_by("-updated_at")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -36,7 +37,7 @@ def open_links() -> QuerySet[ShareLink]:
 
 
 @transaction.atomic
-def create_result_page(*, team: Team, title: str, notes: str, analysis: dict[str, Any], actor: User) -> ResultPage:
+def create_result_page(*, team: Team, title: str, notes: str, analysis: dict[str, object], actor: User) -> ResultPage:
     page = ResultPage.objects.create(
         team=team, title=title, notes=notes, analysis=analysis, created_by=actor, updated_by=actor
     )
@@ -145,7 +146,7 @@ def _read_populations(page: ResultPage) -> bool:
     return True
 
 
-def _named_populations(analysis: dict[str, Any]) -> tuple[set[tuple[int, int]], set[int]]:
+def _named_populations(analysis: Mapping[str, Any]) -> tuple[set[tuple[int, int]], set[int]]:
     """What the values ``p`` of an address name: pairs of a space and a regime such as 1-2, imports such as i3."""
     trained, imported = set[tuple[int, int]](), set[int]()
     for text in analysis["values"].get("p", []):
@@ -165,7 +166,7 @@ def keep_result_line(*, page: ResultPage, line: dict[str, object], version: str)
     return bool(ResultPage.objects.filter(pk=page.pk).update(line=line, line_of=version))
 
 
-def _change(page: ResultPage, actor: User, **values: Any) -> None:
+def _change(page: ResultPage, actor: User, **values: object) -> None:
     if not ResultPage.objects.filter(pk=page.pk).update(updated_by=actor, updated_at=timezone.now(), **values):
         raise Refused(f"{page} was deleted a moment ago.")
     page.refresh_from_db()

@@ -193,7 +193,7 @@ def record_epoch(claim: Claim, epoch: EpochResult) -> bool:
         return bool(cursor.rowcount == 1)
 
 
-def _update_held(claim: Claim, assignments: str, values: Sequence[Any]) -> bool:
+def _update_held(claim: Claim, assignments: str, values: Sequence[str | float | None]) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE webapp_run SET {assignments}, lease_until = NULL "  # noqa: S608  (constants of this module)

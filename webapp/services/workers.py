@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -159,14 +158,14 @@ def reap_lost_draws() -> int:
     return _in_pages(REAP_DRAWS, {"page": REAP_PAGE, "limit": LOST_WORKER_LIMIT}, _tell_given_up)
 
 
-def _tell_given_up(draws: list[tuple[Any, ...]]) -> None:
+def _tell_given_up(draws: list[tuple[int, bool, str]]) -> None:
     for batch_id, given_up, message in draws:
         if given_up:
             tell_not_drawn(batch_id=batch_id, why=message)
 
 
 def _in_pages(
-    statement: str, values: dict[str, Any], then: Callable[[list[tuple[Any, ...]]], None] | None = None
+    statement: str, values: dict[str, int], then: Callable[[list[tuple[int, bool, str]]], None] | None = None
 ) -> int:
     """Repeat a paged statement until a page comes back short, each page, with what follows, its own transaction."""
     changed = 0

@@ -7,6 +7,7 @@ from typing import Any
 from django import template
 from django.db.models import QuerySet
 from django.http import QueryDict
+from django.template import Context
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -31,7 +32,7 @@ KINDS = {
 FORGOTTEN = ("page", "row")  # with another order or filter one starts at the first page
 
 
-def _address(context: dict[str, Any], asked: Asked, without: tuple[str, ...] = (), **changes: str) -> str:
+def _address(context: Context, asked: Asked, without: tuple[str, ...] = (), **changes: str) -> str:
     values: QueryDict = context["request"].GET.copy()
     for name in (*FORGOTTEN, *without, *changes):
         values.pop(name, None)
@@ -42,7 +43,7 @@ def _address(context: dict[str, Any], asked: Asked, without: tuple[str, ...] = (
 
 
 @register.simple_tag(takes_context=True)
-def head(context: dict[str, Any], asked: Asked, column: str, title: str, css: str = "") -> SafeString:
+def head(context: Context, asked: Asked, column: str, title: str, css: str = "") -> SafeString:
     """The head of a column that sorts its list, and says how it does."""
     current = column == asked.column
     url = _address(context, asked, sort=f"-{column}" if current and not asked.falling else column)
@@ -52,7 +53,7 @@ def head(context: dict[str, Any], asked: Asked, column: str, title: str, css: st
 
 
 @register.inclusion_tag("includes/list_filter.html", takes_context=True)
-def list_filter(context: dict[str, Any], asked: Asked, rows: QuerySet[Any] | None = None) -> dict[str, Any]:
+def list_filter(context: Context, asked: Asked, rows: QuerySet[Any] | None = None) -> dict[str, object]:
     """The row of filters. ``rows`` are all that the list could hold: where their tags come from."""
     names = ["q", "tag", "archived", *asked.listing.choices]
     kept = [
@@ -71,7 +72,7 @@ def list_filter(context: dict[str, Any], asked: Asked, rows: QuerySet[Any] | Non
 
 
 @register.inclusion_tag("includes/no_match.html", takes_context=True)
-def no_match(context: dict[str, Any], asked: Asked, noun: str) -> dict[str, Any]:
+def no_match(context: Context, asked: Asked, noun: str) -> dict[str, object]:
     return {
         "noun": noun,
         "clear": _address(context, asked, without=("q", "tag", *asked.listing.choices)),
@@ -80,13 +81,13 @@ def no_match(context: dict[str, Any], asked: Asked, noun: str) -> dict[str, Any]
 
 
 @register.inclusion_tag("includes/chips.html")
-def chips(row: Filed) -> dict[str, Any]:
+def chips(row: Filed) -> dict[str, object]:
     """The tags of a row of a list, and whether it is archived."""
     return {"row": row, "list": reverse(PLACES[type(row)].list)}
 
 
 @register.inclusion_tag("includes/filing.html", takes_context=True)
-def filing(context: dict[str, Any], row: Filed) -> dict[str, Any]:
+def filing(context: Context, row: Filed) -> dict[str, object]:
     """The tags of the row whose page this is, with the ways to change them; whether it is archived."""
     place = PLACES[type(row)]
     return {
@@ -102,7 +103,7 @@ def filing(context: dict[str, Any], row: Filed) -> dict[str, Any]:
 
 
 @register.inclusion_tag("includes/filing_verbs.html", takes_context=True)
-def filing_verbs(context: dict[str, Any], row: Filed) -> dict[str, Any]:
+def filing_verbs(context: Context, row: Filed) -> dict[str, object]:
     """Archive and delete."""
     place = PLACES[type(row)]
     return {

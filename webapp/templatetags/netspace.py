@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from django import template
 from django.http import QueryDict
+from django.template import Context
 from django.utils import timezone
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -127,7 +128,7 @@ def counted(count: int, noun: str) -> str:
 
 
 @register.filter
-def at(found: Mapping[Any, Any], key: Any) -> Any:
+def at(found: Mapping[object, object], key: object) -> object:
     """The entry of a mapping; None where it has none."""
     return found.get(key)
 
@@ -166,14 +167,14 @@ def thumbnail(widths: Sequence[int], slot: int, top: int | None = None, blocks: 
 
 
 @register.inclusion_tag("includes/bell.html", takes_context=True)
-def bell(context: dict[str, Any]) -> dict[str, Any]:
+def bell(context: Context) -> dict[str, object]:
     """How much the person has not read yet; asked for again every half a minute."""
     unread = queries.count_unread(context["request"].user)
     return {"unread": unread, "shown": f"{unread}" if unread < MOST_COUNTED else f"{MOST_COUNTED - 1}+"}
 
 
 @register.inclusion_tag("includes/progress.html")
-def progress(batch: BatchProgress, size: str = "") -> dict[str, Any]:
+def progress(batch: BatchProgress, size: str = "") -> dict[str, object]:
     parts = [
         ("done", batch.done),
         ("running", batch.running),
@@ -206,8 +207,8 @@ class Pictures:
 
 @register.inclusion_tag("includes/table.html", takes_context=True)
 def datatable(
-    context: Mapping[str, Any], table: Table, pictures: Pictures | None = None, *, own_file: bool = True
-) -> dict[str, Any]:
+    context: Context, table: Table, pictures: Pictures | None = None, *, own_file: bool = True
+) -> dict[str, object]:
     """A table of values; ``own_file`` says whether the way to its CSV stands below it."""
     links = context.get("links") or Links()
     populations = context["analysis"].populations if "analysis" in context else ()
@@ -249,7 +250,7 @@ def pictures_of(section: Designs) -> Pictures:
 
 
 @register.inclusion_tag("includes/figure.html", takes_context=True)
-def figure(context: Mapping[str, Any], shown: Figure) -> dict[str, Any]:
+def figure(context: Context, shown: Figure) -> dict[str, object]:
     """A figure with the ways to its files that ``links`` of the page has, or the buttons of the form around it."""
     links = context.get("links") or Links()
     return {
@@ -278,7 +279,7 @@ def plots_json(figures: Sequence[Figure]) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def query(context: dict[str, Any], **changes: Any) -> str:
+def query(context: Context, **changes: str | int | list[str] | None) -> str:
     """The page's query string with some values changed; None takes one out."""
     values: QueryDict = context["request"].GET.copy()
     for name, value in changes.items():
@@ -286,5 +287,5 @@ def query(context: dict[str, Any], **changes: Any) -> str:
         if isinstance(value, list):
             values.setlist(name, value)
         elif value is not None:
-            values[name] = value
+            values[name] = str(value)
     return "?" + values.urlencode()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import authenticate, login, logout, update_session_auth_hash
@@ -42,7 +40,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/sign_in.html", {"form": form, "next": target})
 
 
-def locked_out(request: HttpRequest, original: HttpResponse | None, credentials: dict[str, Any]) -> HttpResponse:
+def locked_out(request: HttpRequest, original: HttpResponse | None, credentials: dict[str, object]) -> HttpResponse:
     """What django-axes answers instead of the sign-in page after too many wrong passwords, account or not."""
     minutes = round(settings.AXES_COOLOFF_TIME.total_seconds() / 60)
     said = f"Too many wrong passwords for this e-mail address. Try again in {counted(minutes, 'minute')}."

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -34,7 +32,7 @@ def api_tokens(request: HttpRequest) -> HttpResponse:
     return _page(request, form)
 
 
-def _page(request: HttpRequest, form: ApiTokenForm, **more: Any) -> HttpResponse:
+def _page(request: HttpRequest, form: ApiTokenForm, **more: object) -> HttpResponse:
     user = _user(request)
     context = {
         "form": form,

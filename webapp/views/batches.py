@@ -34,6 +34,7 @@ from webapp.pages.population_words import counts_in_words, failure_sentence, mid
 from webapp.pages.previews import exact_size
 from webapp.pages.regime_choices import regime_choices
 from webapp.pages.steps import step_bar
+from webapp.queries import BatchProgress
 from webapp.services import Refused
 from webapp.wording import counted, joined
 
@@ -111,7 +112,7 @@ def new_batch(request: TeamRequest) -> HttpResponse:
     return render(request, "batches/new.html", {"section": "batches", "form": form, **_choices(form)})
 
 
-def _choices(form: BatchForm) -> dict[str, Any]:
+def _choices(form: BatchForm) -> dict[str, object]:
     """What can be queued: the spaces, and the regimes with what each means for the space chosen."""
     asked = str(form["space"].value() or "")
     spaces = form.spaces.filter(pk=asked) if asked.isascii() and asked.isdecimal() and len(asked) < 19 else form.spaces
@@ -123,7 +124,7 @@ def _choices(form: BatchForm) -> dict[str, Any]:
     }
 
 
-def _initial_batch(request: TeamRequest) -> dict[str, Any]:
+def _initial_batch(request: TeamRequest) -> dict[str, object]:
     """From the address: ?space=1&regime=2&regime=3; the regime that the team uses most where none is named."""
     named = [value for value in request.GET.getlist("regime") if value.isdecimal()]
     initial: dict[str, Any] = {
@@ -152,7 +153,7 @@ def batch_page(request: TeamRequest, batch_id: int) -> HttpResponse:
         "epochs": batch.regime.definition.get("recipe", {}).get("epochs"),
         "priorities": PRIORITIES,
         "priority": PRIORITIES.get(batch.priority, str(batch.priority)),
-        **_live(batch),
+        **_live(batch, queries.batch_progress([batch.pk])[batch.pk]),
         **_edf(batch),
     }
     return render(request, "batches/batch.html", context)
@@ -162,9 +163,9 @@ def batch_page(request: TeamRequest, batch_id: int) -> HttpResponse:
 def batch_progress(request: TeamRequest, batch_id: int) -> HttpResponse:
     """What changes every second while a batch runs, for polling; the whole page is asked for again when it ends."""
     batch = batch_of(request.team, batch_id)
-    context = _live(batch)
-    response = render(request, "batches/progress.html", context)
-    if request.GET.get("word", "") not in {"", context["progress"].word}:
+    progress = queries.batch_progress([batch.pk])[batch.pk]
+    response = render(request, "batches/progress.html", _live(batch, progress))
+    if request.GET.get("word", "") not in {"", progress.word}:
         response["HX-Refresh"] = "true"  # the buttons depend on the state
     return response
 
@@ -182,9 +183,8 @@ def _version(batch: SampleBatch) -> str:
     return queries.batch_versions([batch.pk])[batch.pk]
 
 
-def _live(batch: SampleBatch) -> dict[str, Any]:
+def _live(batch: SampleBatch, progress: BatchProgress) -> dict[str, object]:
     """Counts of now; where the errors lie is read from the samples only where these have changed."""
-    progress = queries.batch_progress([batch.pk])[batch.pk]
     slots, machines = queries.slots_on(batch.pk)
     return {
         "batch": batch,
@@ -196,28 +196,29 @@ def _live(batch: SampleBatch) -> dict[str, Any]:
     }
 
 
-def _edf(batch: SampleBatch) -> dict[str, Any]:
+def _edf(batch: SampleBatch) -> dict[str, object]:
     seen = _version(batch)  # before the samples are read: what changes meanwhile is asked for again
     population = _population(batch)
-    figures: list[Figure] = []
-    if population.n:
-        query = f"?p={population.token}"
-        figures = [edf_figure([population], csv=reverse("analysis-edf-csv") + query)]
     return {
         "batch": batch,
         "population": population,
         "counts": counts_in_words(population),
-        "figures": figures,
+        "figures": _edf_figures(population),
         "seen": seen,
         "failure_sentence": failure_sentence(population),
         "links": Links(page=reverse("batch", args=[batch.pk])),
     }
 
 
+def _edf_figures(population: SpacePopulation) -> list[Figure]:
+    if not population.n:
+        return []
+    return [edf_figure([population], csv=f"{reverse('analysis-edf-csv')}?p={population.token}")]
+
+
 def edf_of_batch(batch: SampleBatch) -> Figure | None:
     """The figure of a batch's page; None while no sample of it is used."""
-    figures: list[Figure] = _edf(batch)["figures"]
-    return figures[0] if figures else None
+    return next(iter(_edf_figures(_population(batch))), None)
 
 
 def _population(batch: SampleBatch) -> SpacePopulation:

@@ -89,7 +89,7 @@ def home(request: TeamRequest) -> HttpResponse:
     return render(request, "home/home.html", context)
 
 
-def _running(request: TeamRequest) -> dict[str, Any]:
+def _running(request: TeamRequest) -> dict[str, object]:
     active = queries.active_batches(request.team)
     batches = list(active[:RUNNING_SHOWN])
     progress = queries.batch_progress(batch.pk for batch in batches)
@@ -99,7 +99,7 @@ def _running(request: TeamRequest) -> dict[str, Any]:
     return {"running": lines, "running_count": count, "waiting": waiting}
 
 
-def _failed(request: TeamRequest) -> dict[str, Any]:
+def _failed(request: TeamRequest) -> dict[str, object]:
     """Failed runs of the newest batches that have some, and draws that gave no designs."""
     batches = {batch.pk: batch for batch in queries.batches_with_failures(request.team)[:FAILED_SHOWN]}
     groups: dict[int, list[FailureGroup]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import PurePath
 from typing import Any
@@ -19,8 +20,8 @@ from webapp.access import TeamRequest, imported_of, team_action, team_form, team
 from webapp.analysis.populations import filter_words
 from webapp.analysis.selection import SelectedRows
 from webapp.files.drafts import Draft, drop_draft, find_draft, keep_upload
-from webapp.files.exports import table_response
-from webapp.files.imports import Imported, guess, left_out_words, read_import
+from webapp.files.exports import Values, table_response
+from webapp.files.imports import Choices, Imported, guess, left_out_words, read_import
 from webapp.files.json_files import UnreadableFile
 from webapp.files.row_files import RowFile, open_row_file
 from webapp.forms.analyses import read_selection
@@ -126,7 +127,7 @@ def _confirm(request: TeamRequest, draft: Draft, form: ChoicesForm, imported: Im
     return redirect("imported", row.pk)
 
 
-def _example(file: RowFile, choices: Any, first: list[Any]) -> str:
+def _example(file: RowFile, choices: Choices, first: list[Sequence[Any]]) -> str:
     """One cell and the error it means, so that a wrong unit is seen."""
     place = list(file.names).index(choices.error)
     for cells in first:
@@ -179,7 +180,7 @@ def imported_file(request: TeamRequest, imported_id: int, kind: str) -> HttpResp
     """The rows inside the ranges of the address as a file: every column as imported."""
     imported = imported_of(request.team, imported_id)
     population = one_population(read_selection(request.GET), SelectedRows((), (imported,)))
-    columns: dict[str, Any] = {column.name: column.values for column in queries.load_columns(imported)}
+    columns: dict[str, Values] = {column.name: column.values for column in queries.load_columns(imported)}
     if population.ranges:
         kept = population.samples[queries.SAMPLE_ID].astype(int) - 1
         columns = {name: _rows(values, kept) for name, values in columns.items()}
@@ -187,5 +188,5 @@ def imported_file(request: TeamRequest, imported_id: int, kind: str) -> HttpResp
     return table_response(kind, file_name(population, any_error=True), columns)
 
 
-def _rows(values: Any, kept: npt.NDArray[np.int_]) -> Any:
+def _rows(values: Values, kept: npt.NDArray[np.int_]) -> Values:
     return values[kept] if isinstance(values, np.ndarray) else [values[row] for row in kept]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypedDict
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
@@ -24,9 +24,11 @@ from webapp.forms import FORMS, SpaceForm, form_of, space_initial
 from webapp.forms.lists import Choice, Listing, read_list
 from webapp.models import Family, Regime, Space
 from webapp.pages.edf_figures import WHAT_IF, what_if_figure
+from webapp.pages.figures import Figure
 from webapp.pages.lineage import Lineage, lineage, part
-from webapp.pages.previews import SPREAD, exact_size, preview, spread_numbers
+from webapp.pages.previews import SPREAD, Preview, exact_size, preview, spread_numbers
 from webapp.pages.steps import analysis_url, step_bar
+from webapp.queries.costs import RegimeCost
 from webapp.services import Refused
 from webapp.space_words import describe, difference
 from webapp.views.exports import figure_file, table_file
@@ -61,7 +63,7 @@ def space_list(request: TeamRequest) -> HttpResponse:
     return render(request, "spaces/list.html", context)
 
 
-def _paged(shown: Lineage, number: int | str) -> dict[str, Any]:
+def _paged(shown: Lineage, number: int | str) -> dict[str, object]:
     page = Paginator(shown.steps, A_PAGE).get_page(number)
     return {"page": page, "lineage": part(shown, max(0, page.start_index() - 1), page.end_index())}
 
@@ -180,7 +182,23 @@ def _answer(
     return render(request, "spaces/form.html", context)
 
 
-def _exported(shown: dict[str, Any], asked: str) -> HttpResponseBase | None:
+class PreviewContext(TypedDict):
+    """What the right side of the form shows."""
+
+    preview: Preview | None
+    what_if: WhatIf | None
+    what_if_figure: Figure | None
+    figures: list[Figure]
+    problems: list[str]
+    parent: Space | None
+    regime: Regime | None
+    regimes: list[Regime]
+    exports: bool
+    cost: RegimeCost | None
+    changes: list[str]
+
+
+def _exported(shown: PreviewContext, asked: str) -> HttpResponseBase | None:
     """A figure of the preview in print size, or its numbers, such as "what-if.csv"; None where there is none."""
     element, _, kind = asked.rpartition(".")
     figure = next((figure for figure in shown["figures"] if figure.element == element), None)
@@ -193,8 +211,11 @@ def _exported(shown: dict[str, Any], asked: str) -> HttpResponseBase | None:
     if kind != "csv":
         return None
     if element == WHAT_IF:
-        answer: WhatIf = shown["what_if"]
-        return table_file(what_if_steps(answer.parent, answer.result) if answer.result else None, element, "csv")
+        answer = shown["what_if"]
+        steps = what_if_steps(answer.parent, answer.result) if answer and answer.result else None
+        return table_file(steps, element, "csv")
+    if shown["preview"] is None:
+        return None
     return csv_response(element, *spread_numbers(shown["preview"], element.removeprefix(SPREAD)))
 
 
@@ -219,7 +240,7 @@ def preview_space(request: TeamRequest) -> HttpResponse:
     return response
 
 
-def _preview(request: TeamRequest, form: SpaceForm, parent: Space | None) -> dict[str, Any]:
+def _preview(request: TeamRequest, form: SpaceForm, parent: Space | None) -> PreviewContext:
     regimes = list(queries.team_regimes(request.team))
     chosen = request.POST.get("regime") or request.GET.get("regime") or ""
     regime = regime_of(request.team, _id(chosen)) if chosen else _usual_regime(regimes, parent)

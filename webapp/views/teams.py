@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth import login
@@ -84,7 +83,7 @@ def team_people(request: TeamRequest) -> HttpResponse:
     return _people(request)
 
 
-def _people(request: TeamRequest, **more: Any) -> HttpResponse:
+def _people(request: TeamRequest, **more: object) -> HttpResponse:
     """The page of a team; ``more`` carries a form that was refused, or the link that was just made."""
     asked = read_list(request.GET, PEOPLE)
     page = Paginator(asked.rows(queries.team_members(request.team)), PEOPLE_A_PAGE).get_page(asked.page)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from argparse import ArgumentParser
 from collections.abc import Sequence
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection
@@ -50,14 +49,14 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000, help="port of the web app (default 8000)")
         parser.add_argument("--exit", action="store_true", help="leave after the table instead of serving on")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        if not 2 <= options["size"] <= 1000:
-            raise CommandError(f"size must lie between 2 and 1000, got {options['size']}.")
+    def handle(self, *args: object, size: int, port: int, **options: object) -> None:
+        if not 2 <= size <= 1000:
+            raise CommandError(f"size must lie between 2 and 1000, got {size}.")
         self.console = Console(highlight=False, soft_wrap=True)
-        launcher = Launcher(port=options["port"], say=self.say, on_line=self._on_line)
+        launcher = Launcher(port=port, say=self.say, on_line=self._on_line)
         try:
             with launcher:
-                failed = self._run(launcher, size=options["size"])
+                failed = self._run(launcher, size=size)
                 if not options["exit"]:
                     self.say("Serving on; Ctrl-C stops everything.")
                     while True:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -13,6 +14,9 @@ from engine.errors import EngineError
 from engine.training.regimes import Regime as EngineRegime
 from webapp.models import Epoch, Run, RunState
 from webapp.services.runs import run_seed
+
+if TYPE_CHECKING:  # torch takes seconds to load
+    from engine.training.loop import EpochResult, TrainingResult
 
 DIFFERENT, NOT_COMPARED = 1, 2  # exit codes
 ERRORS = ("final_error", "best_error")
@@ -29,21 +33,21 @@ class Command(BaseCommand):
         parser.add_argument("run", type=int, help="number of the run, as its sample's page shows it")
         parser.add_argument("--device", default="cpu", help="cpu, cuda:0 and the like (default cpu)")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        run = _finished_run(options["run"])
-        self._say_what(run)
+    def handle(self, *args: object, run: int, device: str, **options: object) -> None:
+        recorded = _finished_run(run)
+        self._say_what(recorded)
         try:
-            again = _train(run, options["device"], self._say_epoch)
+            again = _train(recorded, device, self._say_epoch)
         except EngineError as error:
             raise CommandError(f"Not compared: {error}", returncode=NOT_COMPARED) from error
         self.stdout.write(f"{'':12} {'recorded':>12} {'again':>12} {'difference':>12}")
         for name in ERRORS:
-            before, after = getattr(run, name), getattr(again, name)
+            before, after = getattr(recorded, name), getattr(again, name)
             self.stdout.write(f"{name:12} {before:>11.4f}% {after:>11.4f}% {after - before:>+12.4f}")
-        changed = _changed_surroundings(run, again)
+        changed = _changed_surroundings(recorded, again)
         for line in changed:
             self.stdout.write(line)
-        self._conclude(_first_difference(run, again), changed, on_cpu=options["device"] == "cpu")
+        self._conclude(_first_difference(recorded, again), changed, on_cpu=device == "cpu")
 
     def _say_what(self, run: Run) -> None:
         batch = run.batch
@@ -52,7 +56,7 @@ class Command(BaseCommand):
             f"{run.replicate + 1}, under {batch.regime.name}; seed {_seed(run)}."
         )
 
-    def _say_epoch(self, epoch: Any) -> None:
+    def _say_epoch(self, epoch: EpochResult) -> None:
         self.stdout.write(f"epoch {epoch.number}: test error {epoch.test_error:.4f}%, {epoch.seconds:.1f} s")
 
     def _conclude(self, difference: str, changed: list[str], *, on_cpu: bool) -> None:
@@ -80,7 +84,7 @@ def _seed(run: Run) -> int:
     return run_seed(batch_seed=run.batch.seed, position=run.position, replicate=run.replicate)
 
 
-def _train(run: Run, device: str, on_epoch: Any) -> Any:
+def _train(run: Run, device: str, on_epoch: Callable[[EpochResult], None]) -> TrainingResult:
     """The same training once more, without the time limit: this machine may be a slower one."""
     import torch
 
@@ -99,7 +103,7 @@ def _train(run: Run, device: str, on_epoch: Any) -> Any:
     )
 
 
-def _changed_surroundings(run: Run, again: Any) -> list[str]:
+def _changed_surroundings(run: Run, again: TrainingResult) -> list[str]:
     """One line for each version, and for the device, that is another one now."""
     before = {"device": run.device_kind, **run.versions}
     after = {"device": again.device_kind, **again.versions}
@@ -111,7 +115,7 @@ def _changed_surroundings(run: Run, again: Any) -> list[str]:
     ]
 
 
-def _first_difference(run: Run, again: Any) -> str:
+def _first_difference(run: Run, again: TrainingResult) -> str:
     """The sentence that says where both went apart; empty where they are equal to the bit."""
     recorded = {epoch.number: epoch for epoch in Epoch.objects.filter(run=run)}
     for epoch in again.epochs:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -21,9 +20,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=8000, help="port of the web app (default 8000)")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, port: int, **options: object) -> None:
         launcher = Launcher(
-            port=options["port"],
+            port=port,
             say=self.stdout.write,
             on_line=lambda name, line: self.stdout.write(f"{name:<6} | {line}"),
         )

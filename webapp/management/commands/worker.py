@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 from argparse import ArgumentParser
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -27,9 +26,9 @@ class Command(BaseCommand):
             help="trainings that share a device (default one a GPU, one a core on the CPU)",
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, devices: str, slots_per_device: int | None, **options: object) -> None:
         try:
-            slots = plan_slots(devices=options["devices"], slots_per_device=options["slots_per_device"])
+            slots = plan_slots(devices=devices, slots_per_device=slots_per_device)
         except ValueError as error:
             raise CommandError(str(error)) from error
         supervisor = Supervisor(slots)
