@@ -9,6 +9,7 @@
   const NEAR = "600px"; // about one screen ahead
   const waiting = () => [...document.querySelectorAll("[data-part] [data-to-come]")];
   const show = (placeholder, html, version) => {
+    if (!placeholder.isConnected) return; // printing was faster
     const part = placeholder.closest("[data-part]");
     const template = Object.assign(document.createElement("template"), { innerHTML: html });
     if (version && part.dataset.version && version !== part.dataset.version)
@@ -30,7 +31,7 @@
     note();
     try {
       const answer = await fetch(placeholder.closest("[data-part]").dataset.part, { headers: { "HX-Request": "true" } });
-      if (answer.status === 401) return location.assign(answer.headers.get("HX-Redirect"));
+      if (answer.status === 401) return location.reload(); // signed out meanwhile: to the sign-in page, and back to this very address
       if (!answer.ok) throw new Error(answer.status);
       show(placeholder, await answer.text(), answer.headers.get("X-Analysis-Version"));
     } catch {
