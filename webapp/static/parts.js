@@ -8,14 +8,23 @@
 (() => {
   const NEAR = "600px"; // about one screen ahead
   const waiting = () => [...document.querySelectorAll("[data-part] [data-to-come]")];
+  let wanted = ""; // the place that the address leads to, until somebody goes on from there
+  const seek = () => {
+    wanted = decodeURIComponent(location.hash.slice(1));
+    if (wanted && !document.getElementById(wanted)) waiting().forEach(load);
+  };
+  const isAway = (target) => target.checkVisibility() && !(target.getBoundingClientRect().top < innerHeight && target.getBoundingClientRect().bottom > 0);
   const show = (placeholder, html, version) => {
     if (!placeholder.isConnected) return; // printing was faster
+    const target = document.getElementById(wanted);
+    if (target && isAway(target)) wanted = "";
     const part = placeholder.closest("[data-part]");
     const template = Object.assign(document.createElement("template"), { innerHTML: html });
     if (version && part.dataset.version && version !== part.dataset.version)
       template.content.prepend(Object.assign(document.createElement("p"), { className: "meta", textContent: "Computed with samples that came after the top of this page: load the page again to see all of it with them." }));
     placeholder.replaceWith(template.content);
     part.dispatchEvent(new CustomEvent("part:loaded", { bubbles: true }));
+    document.getElementById(wanted)?.scrollIntoView();
     note();
   };
   const fail = (placeholder) => {
@@ -59,14 +68,9 @@
   }, { rootMargin: NEAR });
   for (const placeholder of waiting()) near.observe(placeholder);
   note();
-  // An address may lead to a place inside a part that has not come yet.
-  const wanted = decodeURIComponent(location.hash.slice(1));
-  if (wanted && !document.getElementById(wanted)) {
-    document.addEventListener("part:loaded", function found() {
-      const target = document.getElementById(wanted);
-      if (target) { document.removeEventListener("part:loaded", found); target.scrollIntoView(); }
-    });
-    waiting().forEach(load);
-  }
+  // An address leads to its place also when that is still to come, and when a part that comes above would move it.
+  addEventListener("hashchange", seek);
+  for (const input of ["wheel", "touchmove", "pointerdown", "keydown"]) addEventListener(input, () => (wanted = ""), { passive: true });
+  seek();
   addEventListener("beforeprint", loadAllNow);
 })();
