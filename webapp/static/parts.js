@@ -48,16 +48,30 @@
       fail(placeholder);
     }
   };
-  const loadAllNow = () => { // printing waits for no promise
+  // Printing waits for no promise: what is still to come is asked for at once, and a figure that is not drawn yet is
+  // printed as the file that the server draws of it.
+  const ask = (address) => {
+    const request = new XMLHttpRequest();
+    request.open("GET", address, false);
+    request.setRequestHeader("HX-Request", "true");
+    try { request.send(); } catch { return ""; } // no network
+    return request.status === 200 ? request.responseText : "";
+  };
+  const loadAllNow = () => {
     for (const placeholder of waiting()) {
       if (!placeholder.closest("section")) continue; // a form is not printed
-      const request = new XMLHttpRequest();
-      request.open("GET", placeholder.closest("[data-part]").dataset.part, false);
-      request.setRequestHeader("HX-Request", "true");
-      request.send();
-      if (request.status === 200) show(placeholder, request.responseText, "");
+      const html = ask(placeholder.closest("[data-part]").dataset.part);
+      if (html) show(placeholder, html, "");
+    }
+    for (const plot of document.querySelectorAll("[data-part] .plot:empty")) {
+      const file = plot.closest("figure").querySelector('.files a[href*=".svg"]');
+      if (!file) continue;
+      const picture = Object.assign(document.createElement("div"), { className: "print" });
+      picture.attachShadow({ mode: "open" }).innerHTML = `<style>svg { max-width: 100%; height: auto }</style>${ask(file.href)}`; // its styles and ids stay inside
+      plot.append(picture);
     }
   };
+  const forgetPictures = () => document.querySelectorAll(".plot > .print").forEach((picture) => picture.remove());
   // Whether parts are being fetched, and whether any in an open fold is still to come: browser tests wait for it.
   const note = () => {
     const open = waiting().filter((placeholder) => placeholder.checkVisibility());
@@ -73,4 +87,5 @@
   for (const input of ["wheel", "touchmove", "pointerdown", "keydown"]) addEventListener(input, () => (wanted = ""), { passive: true });
   seek();
   addEventListener("beforeprint", loadAllNow);
+  addEventListener("afterprint", forgetPictures);
 })();
