@@ -49,7 +49,7 @@ class Visitor:
         return self.page
 
     def whole(self) -> Page:
-        """Scroll through the page until every part in an open fold has come and its plots are drawn; then to its top."""
+        """Scroll until every part in an open fold has come and its plots are drawn; then back to the top."""
         self.settle()
         self.page.wait_for_function(ALL_THERE)
         self.page.evaluate("scrollTo(0, 0)")

@@ -75,6 +75,7 @@ def test_a_suggestion_opens_the_form_filled_in_and_with_what_the_samples_say(win
     assert "40 samples of AnyNetX-B" in page.locator("#live").inner_text()
     assert visitor.complaints == []
 
+
 # The source of the designs that can be marked.
 POPULATION = """Bokeh.documents.map((doc) => doc.get_model_by_name("population")).find((source) => source)"""
 
