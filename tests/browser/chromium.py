@@ -13,6 +13,12 @@ AXE = Path(__file__).parent / "axe.min.js"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
+# Scrolls to the next part that is still to come; true once all of them are there and their plots are drawn.
+ALL_THERE = """() => {
+    const next = [...document.querySelectorAll("[data-to-come]")].find((one) => one.checkVisibility());
+    next?.scrollIntoView();
+    return !next && document.documentElement.dataset.plots !== "drawing";
+}"""
 PATIENCE = 60_000.0  # ms until something that should show up is missed: a busy machine takes its time
 
 
@@ -40,6 +46,21 @@ class Visitor:
         self.page.wait_for_load_state()
         if self.page.locator("script[data-plots]").count():
             self.page.wait_for_selector("html[data-plots=drawn]")
+        return self.page
+
+    def whole(self) -> Page:
+        """Scroll until every part in an open fold has come and its plots are drawn; then back to the top."""
+        self.settle()
+        self.page.wait_for_function(ALL_THERE)
+        self.page.evaluate("scrollTo(0, 0)")
+        return self.page
+
+    def unfolded(self) -> Page:
+        """The whole page with its folds open."""
+        self.settle()
+        self.page.locator("details[data-fold]").evaluate_all("all => all.forEach(one => one.open = true)")
+        self.whole()  # which may bring folds of its own
+        self.page.locator("details[data-fold]").evaluate_all("all => all.forEach(one => one.open = true)")
         return self.page
 
     def listen(self) -> None:

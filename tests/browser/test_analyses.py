@@ -38,7 +38,7 @@ def test_every_choice_is_accessible_quiet_and_whole(windows: Any, width: int, da
     visitor = windows(study.user, width=width, dark=dark)
     for more in ("", "&normalise=acts&min_bottleneck_ratio=1&max_bottleneck_ratio=2&what_if=widths_non_decreasing"):
         page = visitor.go(study.url(more))
-        page.locator("details[data-fold]").evaluate_all("all => all.forEach(one => one.open = true)")
+        visitor.unfolded()
         assert visitor.violations() == [], more
         assert visitor.overflow() <= 0, more
         assert page.evaluate("document.querySelectorAll('*').length") < 5_000
@@ -63,7 +63,8 @@ def test_a_filter_is_typed_and_stands_in_the_address(windows: Any) -> None:
 def test_a_suggestion_opens_the_form_filled_in_and_with_what_the_samples_say(windows: Any) -> None:
     study = Study()
     visitor = windows(study.user)
-    page = visitor.go(study.url())
+    visitor.go(study.url())
+    page = visitor.whole()
     assert "bottleneck_ratio" in page.locator("#next tbody tr").first.inner_text()
     page.locator("#next tbody a:has-text('Refine with this')").first.click()
     page.wait_for_selector("#live #what-if canvas, #live #what-if .bk-Figure, #live #what-if div")
@@ -75,16 +76,22 @@ def test_a_suggestion_opens_the_form_filled_in_and_with_what_the_samples_say(win
     assert visitor.complaints == []
 
 
+# The source of the designs that can be marked.
+POPULATION = """Bokeh.documents.map((doc) => doc.get_model_by_name("population")).find((source) => source)"""
+
+
 def test_a_marked_point_is_listed_with_its_link(windows: Any) -> None:
     study = Study()
-    page = windows(study.user).go(study.url())
+    visitor = windows(study.user)
+    visitor.go(study.url())
+    page = visitor.whole()
     page.locator("#by-bottleneck_ratio").scroll_into_view_if_needed()
     picked = page.evaluate(
-        """() => {
-            const source = Bokeh.documents[0].get_model_by_name("population");
+        f"""() => {{
+            const source = {POPULATION};
             source.selected.indices = [3];
             return source.data.url[3];
-        }"""
+        }}"""
     )
     page.wait_for_selector("[data-selection]:not([hidden]) li a")
     assert page.locator("[data-selection] li a").first.get_attribute("href") == picked
@@ -92,8 +99,9 @@ def test_a_marked_point_is_listed_with_its_link(windows: Any) -> None:
 
 PLACE = """([element, index]) => {
     const root = document.getElementById(element);
-    const source = Bokeh.documents[0].get_model_by_name("population");
-    const plot = Bokeh.documents[0].roots().find((one) => root.contains(Bokeh.index.find_one(one)?.el));
+    const doc = Bokeh.documents.find((one) => one.get_model_by_name("population"));
+    const source = doc.get_model_by_name("population");
+    const plot = doc.roots().find((one) => root.contains(Bokeh.index.find_one(one)?.el));
     const { frame, el } = Bokeh.index.find_one(plot);
     const box = el.getBoundingClientRect();
     const column = element.slice(3);
@@ -104,8 +112,8 @@ PLACE = """([element, index]) => {
         top: box.top + frame.bbox.top, bottom: box.top + frame.bbox.bottom,
     };
 }"""  # noqa: E501  (where one point lies on the screen, and the frame of its plot)
-MARKED = 'Bokeh.documents[0].get_model_by_name("population").selected.indices.slice().sort((a, b) => a - b)'
-SHOWN_IN_ALL = """() => new Set(Bokeh.documents[0].roots().flatMap((plot) => plot.renderers ?? [])
+MARKED = f"{POPULATION}.selected.indices.slice().sort((a, b) => a - b)"
+SHOWN_IN_ALL = """() => new Set(Bokeh.documents.flatMap((doc) => doc.roots()).flatMap((plot) => plot.renderers ?? [])
     .filter((one) => one.data_source?.name === "population").map((one) => one.data_source.id)).size"""
 
 
@@ -134,8 +142,9 @@ def drag(page: Any, spots: list[tuple[float, float]]) -> None:
 def test_a_box_a_lasso_and_a_tap_mark_designs_in_every_plot_and_list_them(windows: Any) -> None:
     study = Study()
     visitor = windows(study.user)
-    page = visitor.go(study.url())
-    urls = page.evaluate('Bokeh.documents[0].get_model_by_name("population").data.url')
+    visitor.go(study.url())
+    page = visitor.whole()
+    urls = page.evaluate(f"{POPULATION}.data.url")
     assert page.evaluate(SHOWN_IN_ALL) == 1  # one source, so one selection, for all scatters
 
     frame = place(page, "by-w_1")
@@ -145,7 +154,7 @@ def test_a_box_a_lasso_and_a_tap_mark_designs_in_every_plot_and_list_them(window
     page.wait_for_selector("[data-selection]:not([hidden])")
     in_box = page.evaluate(MARKED)
     assert 0 < len(in_box) < 40
-    errors = page.evaluate('Array.from(Bokeh.documents[0].get_model_by_name("population").data.error)')
+    errors = page.evaluate(f"Array.from({POPULATION}.data.error)")
     assert max(errors[k] for k in in_box) < min(errors[k] for k in range(40) if k not in in_box)
     best_first = sorted(in_box, key=lambda k: errors[k])
     assert marked_links(page) == [urls[k] for k in best_first[:10]]
@@ -172,7 +181,8 @@ def test_a_box_a_lasso_and_a_tap_mark_designs_in_every_plot_and_list_them(window
 def test_a_phone_starts_with_the_parts_folded_and_opens_them_by_link_by_button_and_for_print(windows: Any) -> None:
     study = Study()
     visitor = windows(study.user, width=390)
-    page = visitor.go(study.url())
+    visitor.go(study.url())
+    page = visitor.whole()
     assert page.locator("#parameters .plot:visible").count() == 3
     assert page.locator("summary:has-text('more, by falling importance')").is_visible()
     folds = page.locator("details[data-fold]")
@@ -183,6 +193,7 @@ def test_a_phone_starts_with_the_parts_folded_and_opens_them_by_link_by_button_a
     page.click("[data-unfold]")
     assert folds.evaluate_all("all => all.every(one => one.open)")
     assert page.locator("[data-unfold]").is_hidden()
+    visitor.whole()
     assert page.locator("#parameters .plot:visible").count() > 8
     assert visitor.overflow() <= 0
     folds.evaluate_all("all => all.forEach(one => one.open = false)")

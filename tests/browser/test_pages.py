@@ -52,7 +52,8 @@ def test_names_that_try_to_be_more_do_nothing_in_a_browser(windows: Any) -> None
     visitor = windows(study.user)
     p = f"p={study.anynet.pk}-{study.regime.pk}&p={study.regnet.pk}-{study.regime.pk}"
     for address in ("/", f"/batches/{study.first.pk}/", f"/analyses/?{p}", f"/spaces/{study.anynet.pk}/"):
-        page = visitor.go(address)
+        visitor.go(address)
+        page = visitor.whole()
         for canvas in page.locator(".plot").all()[:3]:
             canvas.hover()
         assert page.evaluate("window.hacked") is None, address
@@ -106,7 +107,8 @@ def test_the_inputs_of_a_law_follow_its_kind(windows: Any) -> None:
 def test_designs_marked_in_one_plot_are_listed_and_marked_in_all(windows: Any) -> None:
     study = Study()
     visitor = windows(study.user)
-    page = visitor.go(f"/analyses/?p={study.regnet.pk}-{study.regime.pk}")
+    visitor.go(f"/analyses/?p={study.regnet.pk}-{study.regime.pk}")
+    page = visitor.whole()
     box = page.locator("#by-w_m").bounding_box()
     assert box is not None
     page.locator("#by-w_m").scroll_into_view_if_needed()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.test_analyses import POPULATION
 from tests.browser.test_pages import HOSTILE, Study, missing
 from webapp import services
 from webapp.models import Membership, ResultPage, Role
@@ -41,7 +42,8 @@ def test_an_owner_saves_and_shares_an_analysis_and_a_visitor_sees_that_page_only
     seen = visitor.go(link.removeprefix(visitor.address))
     assert "What we found" in seen.inner_text("main")
     assert "RegNetX is better" in seen.inner_text(".prose")
-    leads = seen.evaluate("[...document.querySelectorAll('main a, header a')].map(a => a.getAttribute('href'))")
+    links = "[...document.querySelectorAll('main a:not(.prose a), header a')]"  # notes lead where their writer says
+    leads = visitor.whole().evaluate(f"{links}.map(a => a.getAttribute('href'))")
     own = (link.removeprefix(visitor.address), "#")
     assert [address for address in leads if not address.startswith(own)] == []
     assert seen.locator("form, a.button").count() == 0
@@ -64,8 +66,10 @@ def test_an_owner_saves_and_shares_an_analysis_and_a_visitor_sees_that_page_only
 def test_designs_marked_on_a_shared_page_are_listed_without_addresses(windows: Any) -> None:
     study = Study()
     _, token = services.share_result_page(page=a_result(study), days=3, actor=study.user)
-    page = windows(None).go(f"/share/{token}/")
-    page.evaluate("Bokeh.documents[0].get_model_by_name('population').selected.indices = [0, 1]")
+    visitor = windows(None)
+    visitor.go(f"/share/{token}/")
+    page = visitor.whole()
+    page.evaluate(f"{POPULATION}.selected.indices = [0, 1]")
     page.wait_for_selector("[data-selection]:not([hidden]) li span")
     assert page.locator("[data-selection] li a").count() == 0
 

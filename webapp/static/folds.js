@@ -16,6 +16,8 @@
   if (narrow.matches) for (const fold of folds()) fold.open = false;
   document.addEventListener("part:loaded", (event) => {
     if (narrow.matches) for (const fold of event.target.querySelectorAll("details[data-fold]")) if (fold.parentElement !== event.target) fold.open = false;
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (target && event.target.contains(target)) reveal(location.hash.slice(1)); // the place that the address leads to has come
     note();
   });
   reveal(location.hash.slice(1));

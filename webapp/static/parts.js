@@ -8,13 +8,23 @@
 (() => {
   const NEAR = "600px"; // about one screen ahead
   const waiting = () => [...document.querySelectorAll("[data-part] [data-to-come]")];
+  let wanted = ""; // the place that the address leads to, until somebody goes on from there
+  const seek = () => {
+    wanted = decodeURIComponent(location.hash.slice(1));
+    if (wanted && !document.getElementById(wanted)) waiting().forEach(load);
+  };
+  const isAway = (target) => target.checkVisibility() && !(target.getBoundingClientRect().top < innerHeight && target.getBoundingClientRect().bottom > 0);
   const show = (placeholder, html, version) => {
+    if (!placeholder.isConnected) return; // printing was faster
+    const target = document.getElementById(wanted);
+    if (target && isAway(target)) wanted = "";
     const part = placeholder.closest("[data-part]");
     const template = Object.assign(document.createElement("template"), { innerHTML: html });
     if (version && part.dataset.version && version !== part.dataset.version)
       template.content.prepend(Object.assign(document.createElement("p"), { className: "meta", textContent: "Computed with samples that came after the top of this page: load the page again to see all of it with them." }));
     placeholder.replaceWith(template.content);
     part.dispatchEvent(new CustomEvent("part:loaded", { bubbles: true }));
+    document.getElementById(wanted)?.scrollIntoView();
     note();
   };
   const fail = (placeholder) => {
@@ -30,7 +40,7 @@
     note();
     try {
       const answer = await fetch(placeholder.closest("[data-part]").dataset.part, { headers: { "HX-Request": "true" } });
-      if (answer.status === 401) return location.assign(answer.headers.get("HX-Redirect"));
+      if (answer.status === 401) return location.reload(); // signed out meanwhile: to the sign-in page, and back to this very address
       if (!answer.ok) throw new Error(answer.status);
       show(placeholder, await answer.text(), answer.headers.get("X-Analysis-Version"));
     } catch {
@@ -38,16 +48,30 @@
       fail(placeholder);
     }
   };
-  const loadAllNow = () => { // printing waits for no promise
+  // Printing waits for no promise: what is still to come is asked for at once, and a figure that is not drawn yet is
+  // printed as the file that the server draws of it.
+  const ask = (address) => {
+    const request = new XMLHttpRequest();
+    request.open("GET", address, false);
+    request.setRequestHeader("HX-Request", "true");
+    try { request.send(); } catch { return ""; } // no network
+    return request.status === 200 ? request.responseText : "";
+  };
+  const loadAllNow = () => {
     for (const placeholder of waiting()) {
       if (!placeholder.closest("section")) continue; // a form is not printed
-      const request = new XMLHttpRequest();
-      request.open("GET", placeholder.closest("[data-part]").dataset.part, false);
-      request.setRequestHeader("HX-Request", "true");
-      request.send();
-      if (request.status === 200) show(placeholder, request.responseText, "");
+      const html = ask(placeholder.closest("[data-part]").dataset.part);
+      if (html) show(placeholder, html, "");
+    }
+    for (const plot of document.querySelectorAll("[data-part] .plot:empty")) {
+      const file = plot.closest("figure").querySelector('.files a[href*=".svg"]');
+      if (!file) continue;
+      const picture = Object.assign(document.createElement("div"), { className: "print" });
+      picture.attachShadow({ mode: "open" }).innerHTML = `<style>svg { max-width: 100%; height: auto }</style>${ask(file.href)}`; // its styles and ids stay inside
+      plot.append(picture);
     }
   };
+  const forgetPictures = () => document.querySelectorAll(".plot > .print").forEach((picture) => picture.remove());
   // Whether parts are being fetched, and whether any in an open fold is still to come: browser tests wait for it.
   const note = () => {
     const open = waiting().filter((placeholder) => placeholder.checkVisibility());
@@ -58,14 +82,10 @@
   }, { rootMargin: NEAR });
   for (const placeholder of waiting()) near.observe(placeholder);
   note();
-  // An address may lead to a place inside a part that has not come yet.
-  const wanted = decodeURIComponent(location.hash.slice(1));
-  if (wanted && !document.getElementById(wanted)) {
-    document.addEventListener("part:loaded", function found() {
-      const target = document.getElementById(wanted);
-      if (target) { document.removeEventListener("part:loaded", found); target.scrollIntoView(); }
-    });
-    waiting().forEach(load);
-  }
+  // An address leads to its place also when that is still to come, and when a part that comes above would move it.
+  addEventListener("hashchange", seek);
+  for (const input of ["wheel", "touchmove", "pointerdown", "keydown"]) addEventListener(input, () => (wanted = ""), { passive: true });
+  seek();
   addEventListener("beforeprint", loadAllNow);
+  addEventListener("afterprint", forgetPictures);
 })();
