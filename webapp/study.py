@@ -14,10 +14,11 @@ from sesame.utils import get_query_string
 
 from engine.errors import DataMissing
 from engine.spaces import presets
-from engine.statistics import compare_errors
 from engine.training.datasets import DATA_SETS, find_data_set, obtain_data_set
 from engine.training.regimes import regime_presets
 from webapp import queries, services
+from webapp.analysis import Selection, analyse, statistics
+from webapp.analysis.selection import TrainedId
 from webapp.models import BatchState, Regime, SampleBatch, Space, Team, User
 from webapp.queries import BatchProgress
 
@@ -118,17 +119,9 @@ def progress(study: Study) -> list[tuple[SampleBatch, BatchProgress]]:
 
 def outcome(study: Study) -> Outcome:
     """What the table of the demo says; needs a finished sample in each batch."""
-    populations = [queries.load_population(space=batch.space, regime=study.regime) for batch in study.batches]
-    rows = [
-        Row(
-            batch.space.name,
-            population.n,
-            population.failed,
-            float(population.errors.min()),
-            float(population.errors.mean()),
-        )
-        for batch, population in zip(study.batches, populations, strict=True)
-    ]
-    anynet, regnet = (population.errors for population in populations)
-    comparison = compare_errors(regnet, anynet)
+    ids = tuple(TrainedId(batch.space_id, study.regime.pk) for batch in study.batches)
+    analysis = analyse(Selection(populations=ids), study.regime.team)
+    rows = [Row(one.origin[0], one.n, one.failed, one.edf.min, one.edf.mean) for one in analysis.populations]
+    anynet, regnet = analysis.populations
+    comparison = statistics.compared(regnet.errors, anynet.errors)
     return Outcome(rows, comparison.ks_distance, comparison.p_value, comparison.mean_difference)

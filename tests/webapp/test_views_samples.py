@@ -10,8 +10,8 @@ from engine.spaces import space_from_json
 from engine.statistics.population import Population
 from tests.webapp import pages, rows
 from webapp import queries
+from webapp.analysis.neighbours import NEAREST, neighbourhood
 from webapp.models import FailureKind, Run, Sample, SampleBatch
-from webapp.pages.neighbours import NEAREST, neighbourhood
 
 pytestmark = pytest.mark.django_db
 

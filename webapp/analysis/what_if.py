@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from django.utils.functional import cached_property
 
 from engine.designs import design_from_json
+from engine.statistics import edf_band
 from engine.statistics import what_if as inside_of_all
+from engine.statistics.edf import EdfBand
 from engine.statistics.population import Population
 from engine.statistics.refine import WhatIf as WhatIfResult
 from webapp.analysis import statistics, tables
@@ -29,6 +32,11 @@ class WhatIf:
     sentence: str
     parent: SpacePopulation
     result: WhatIfResult | None = None
+
+    @cached_property
+    def band(self) -> EdfBand | None:
+        """Of the error EDF of the samples inside."""
+        return edf_band(self.result.population) if self.result else None
 
 
 def what_if(parent: SpacePopulation, child: EngineSpace) -> WhatIf:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.statistics import edf_band
 from engine.statistics.population import FloatArray
 from webapp import plots
 from webapp.analysis import AnalysedPopulation
@@ -138,9 +137,9 @@ def what_if_figure(answer: WhatIf) -> Figure | None:
     slot = 5 if parent.slot != 5 else 1
 
     def draw() -> plots.Plot:
-        band = edf_band(result.population)
+        band = answer.band
         curves = [
-            plots.Curve(INSIDE, slot, result.edf, band if band.half_width < 1 else None),
+            plots.Curve(INSIDE, slot, result.edf, band if band and band.half_width < 1 else None),
             plots.Curve(parent.key, parent.slot, parent.edf),
         ]
         return plots.edf_figure(curves, x_range=plots.edf_range(curves), height=224)

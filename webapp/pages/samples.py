@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
-
-import numpy as np
 
 from engine.designs import AnyNetDesign, Design, RegNetDesign
 from engine.designs.linear_fit import LinearFit, fit_error, fit_quantized_linear
@@ -14,10 +12,10 @@ from engine.errors import InvalidDesign
 from webapp import plots
 from webapp.analysis import tables
 from webapp.analysis.populations import per_block
+from webapp.analysis.samples import Rank
 from webapp.analysis.tables import Column, Table
 from webapp.models import Epoch, Run, Sample
 from webapp.pages.figures import Figure, LegendEntry
-from webapp.queries import COMPLEXITIES, TrainedPopulation
 from webapp.wording import NBSP, compact, counted, fixed, joined
 
 STAGE_COLUMNS = (
@@ -28,40 +26,6 @@ STAGE_COLUMNS = (
     Column("b", "bottleneck_ratio"),
     Column("stride", "stride", tables.Count),
 )
-
-
-@dataclass(frozen=True)
-class CostLine:
-    """A complexity of the sample: exact, and the share (0 to 1) of the population with less."""
-
-    name: str
-    count: int
-    share_below: float | None
-
-
-@dataclass(frozen=True)
-class Rank:
-    """Place of the sample's error in its population, 1 for the lowest; ties share a rank."""
-
-    rank: int
-    n: int
-
-
-def rank_of(sample: Sample, trained: TrainedPopulation) -> Rank | None:
-    """None for a sample that has no error, or is not among those used yet."""
-    population = trained.population
-    if sample.error is None or sample.pk not in population["sample_id"]:
-        return None
-    return Rank(int((population.errors < sample.error).sum()) + 1, population.n)
-
-
-def cost_lines(sample: Sample, trained: TrainedPopulation) -> list[CostLine]:
-    lines = []
-    for name in COMPLEXITIES:
-        count = getattr(sample, name)
-        column = trained.population[name]
-        lines.append(CostLine(name, count, float(np.mean(column < count)) if len(column) else None))
-    return lines
 
 
 def parameter_words(design: Design) -> list[tuple[str, str]]:

@@ -12,12 +12,13 @@ from engine.spaces import space_from_json
 from engine.training.regimes import Regime as EngineRegime
 from webapp import queries
 from webapp.access import TeamRequest, sample_of, team_page
+from webapp.analysis.neighbours import neighbourhood
+from webapp.analysis.samples import cost_lines, rank_of
 from webapp.models import Epoch, Run, RunState, Sample
 from webapp.pages import samples
 from webapp.pages.builds import builds
 from webapp.pages.figures import Figure
 from webapp.pages.links import Links
-from webapp.pages.neighbours import neighbourhood
 
 MOST_COMMANDS = 5  # of as many replicates; the others' differ in the number alone
 
@@ -31,7 +32,7 @@ def sample_page(request: TeamRequest, sample_id: int) -> HttpResponse:
     trained = queries.load_trained(space=space, regime=batch.regime)
     runs = list(Run.objects.filter(sample=sample).select_related("worker").order_by("replicate"))
     epochs = list(Epoch.objects.filter(run__sample=sample, attempt=F("run__attempt")).order_by("run", "number"))
-    rank = samples.rank_of(sample, trained)
+    rank = rank_of(sample, trained)
     stages = samples.stage_shown(drawn, anynet, slot=space.slot)
     learning = samples.learning_shown(runs, epochs, slot=space.slot)
     context = {
@@ -42,7 +43,7 @@ def sample_page(request: TeamRequest, sample_id: int) -> HttpResponse:
         "finding": samples.finding_of(sample, runs, rank),
         "parameters": samples.parameter_words(drawn),
         "anynet": anynet,
-        "costs": samples.cost_lines(sample, trained),
+        "costs": cost_lines(sample, trained),
         "population_n": trained.population.n,
         "runs": runs,
         "again": [run for run in runs if run.state == RunState.DONE][:MOST_COMMANDS],
