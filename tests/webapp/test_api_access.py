@@ -106,6 +106,7 @@ def test_each_caller_may_do_what_the_matrix_says(batch: SampleBatch, who: str) -
         if path == "/batches" and method == "POST":  # the ids stand in the body
             wanted, given = 404 if who == "stranger" else wanted, body | ids
         url = path.format(space_id=ids["space"], regime_id=ids["regime"], batch_id=batch.pk, name="edf")
+        url += f"?p={batch.space_id}-{batch.regime_id}" if "{name}" in path else ""
         before = what_a_team_has() if wanted != 200 else {}
         sent = b"" if method == "GET" else json.dumps(given).encode()
         status, answer = calling.send(url, sent, method=method)

@@ -213,6 +213,7 @@ def test_the_statements_of_a_list_or_page_do_not_grow_with_the_teams_rows(
     batch = Space.objects.get(name="Alpha").batches.get()
     imported = ImportedPopulation.objects.get()
     address = page.format(space=batch.space_id, batch=batch.pk, imported=imported.pk)
+    a_result(team, user, "Both kinds", f"{batch.space_id}-{batch.regime_id}", f"i{imported.pk}")
     assert client.get(address).status_code == 200  # counts what has changed, and keeps it
     with django_assert_max_num_queries(25) as before:
         client.get(address)
