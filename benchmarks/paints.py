@@ -38,10 +38,11 @@ CHANGE = """([name, value]) => new Promise(done => {
     const input = document.querySelector(`[name=${name}]`);
     const started = performance.now();
     const seen = new MutationObserver(() => {
+        if (document.documentElement.dataset.plots !== "drawn") return;
         seen.disconnect();
         requestAnimationFrame(() => done(performance.now() - started));
     });
-    seen.observe(document.documentElement, {attributeFilter: ["data-plots"]}); // set anew once all plots are drawn
+    seen.observe(document.documentElement, {attributeFilter: ["data-plots"]}); // "drawing", then "drawn"
     input.value = value;
     input.dispatchEvent(new Event("input", {bubbles: true}));
 })"""

@@ -46,6 +46,14 @@ def app_on_own_services() -> Iterator[str]:
 
 @contextmanager
 def web_server() -> Iterator[str]:
+    """The address of a web server like that of the containers, but with one process."""
+    with web_process() as (address, _):
+        yield address
+
+
+@contextmanager
+def web_process() -> Iterator[tuple[str, int]]:
+    """The same with the id of its first process, which started the one that answers."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -54,7 +62,7 @@ def web_server() -> Iterator[str]:
     server = subprocess.Popen(command)
     try:
         _wait_for(port)
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", server.pid
     finally:
         end(server)
 

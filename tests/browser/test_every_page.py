@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from django.test import Client
 from playwright.sync_api import Page
 
 from tests.browser import test_pages
@@ -36,6 +35,7 @@ OPEN_PAGES = {
 NOT_PAGES = {
     "sign-in-by-link", "sign-out", "join-team", "choose-team", "revoke-api-token", "import-preview", "discard-import",
     "notification", "shared-report", "shared-edf-csv", "shared-figure", "shared-table", "shared-population",
+    "shared-part",
 }  # fmt: skip
 NOT_THERE = ("/no-such-page/", "/share/unknown/", "/invitations/unknown/")
 # Menus that are open and lie beyond an edge of the window.
@@ -106,9 +106,9 @@ def full() -> Full:
     return Full(owner, [path for path in inside if is_page(client, path)] + more, outside, keyboard)
 
 
-def is_page(client: Client, path: str) -> bool:
+def is_page(client: pages.Reader, path: str) -> bool:
     """Whether a browser shows what is there: no file, no fragment that a page polls."""
-    answer = client.get(path)
+    answer = client.get_page(path)
     return not answer.has_header("Content-Disposition") and answer.getvalue().lstrip().startswith(b"<!doctype html>")
 
 
@@ -171,6 +171,7 @@ def test_tab_passes_everything_once_and_visibly_and_filters_an_analysis(windows:
     page = visitor.go(full.keyboard["analysis"])
     press_tab_to(page, "Choose populations")
     page.keyboard.press("Enter")
+    page.wait_for_selector("#choose form")
     press_tab_to(page, "Filter by parameter")
     page.keyboard.press("Enter")
     press_tab_to(page, "flops (M) to")

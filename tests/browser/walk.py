@@ -158,7 +158,7 @@ class Walk:
         page = self.member.go("/spaces/")
         follow(page, SPACE)
         follow(page, "See the error EDF")
-        self.member.settle()
+        self.member.whole()
         expect(page.get_by_role("heading", level=1)).to_contain_text(SPACE)
         expect(main(page)).to_contain_text(f"{self.size} used, 0 failed, 0 pending")
         self.picture("edf", self.member, None)
@@ -245,7 +245,8 @@ class Walk:
         expect(page.get_by_role("heading", level=1)).to_have_text("Not allowed")
 
     def visitor_sees_exactly_that_page(self) -> None:
-        page = self.visitor.go(self.link)
+        self.visitor.go(self.link)
+        page = self.visitor.whole()
         expect(main(page)).to_contain_text(TITLE)
         expect(page.get_by_role("region", name="Notes")).to_contain_text("got a fresh batch")
         expect(page.locator("form")).to_have_count(0)
