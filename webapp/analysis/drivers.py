@@ -65,7 +65,7 @@ def drivers(population: AnalysedPopulation) -> Drivers:
     return Drivers(lines, [name for name in columns if name not in varying], samples.n, n_best)
 
 
-def driver_table(found: Drivers) -> Table:
+def driver_table(ranking: Drivers) -> Table:
     rows = [
         [
             tables.Text(line.name),
@@ -73,7 +73,7 @@ def driver_table(found: Drivers) -> Table:
             Estimate(line.correlation.coefficient, line.correlation.interval, digits=2, style="signed"),
             tables.PValue(line.p_adjusted),
         ]
-        for line in found.lines
+        for line in ranking.lines
     ]
     return Table("Importance and rank correlations", COLUMNS, rows)
 
@@ -85,15 +85,15 @@ def _importance(importance: Importance | None) -> Estimate:
     return Estimate(100 * importance.share, (100 * low, 100 * high), digits=0)
 
 
-def driver_sentence(found: Drivers, name: str) -> str:
+def driver_sentence(ranking: Drivers, name: str) -> str:
     """What the table says, in a sentence; and what it leaves out."""
-    if not found.lines:
-        return f"It takes {FEWEST} samples of different errors to say; there are {counted(found.n, 'sample')}."
-    said = f"From {found.n:,} samples of {name}, of which the best {found.n_best:,} set the importance."
-    top = found.lines[0]
+    if not ranking.lines:
+        return f"It takes {FEWEST} samples of different errors to say; there are {counted(ranking.n, 'sample')}."
+    said = f"From {ranking.n:,} samples of {name}, of which the best {ranking.n_best:,} set the importance."
+    top = ranking.lines[0]
     if top.importance and top.importance.interval[0] > 0:
         said = f"{top.name} sets the best designs apart most. {said}"
-    if found.constant:
-        has = "has" if len(found.constant) == 1 else "have"
-        said += f" Left out: {joined(found.constant)}, which {has} one value in all samples."
+    if ranking.constant:
+        has = "has" if len(ranking.constant) == 1 else "have"
+        said += f" Left out: {joined(ranking.constant)}, which {has} one value in all samples."
     return said

@@ -70,17 +70,17 @@ def fresh_line(page: ResultPage, version: str) -> ResultLine:
 def current_versions(pages: Sequence[ResultPage], team: Team) -> dict[int, str]:
     """The version of what each page shows, by its id, in four statements for all of them."""
     selections = {page.pk: saved_selection(page) for page in pages if page.frozen_at is None}
-    found = TeamRows.find((one for selection in selections.values() for one in selection.populations), team)
-    rows = {pk: rows for pk, selection in selections.items() if (rows := _rows(found, selection))}
+    team_rows = TeamRows.find((one for selection in selections.values() for one in selection.populations), team)
+    rows = {pk: rows for pk, selection in selections.items() if (rows := _rows(team_rows, selection))}
     versions = versions_of(rows.values())
     current = dict.fromkeys(selections, DELETED) | {pk: version_of(one, versions) for pk, one in rows.items()}
     return {page.pk: f"{FORMAT} {current.get(page.pk, page.frozen_at)}" for page in pages}
 
 
-def _rows(found: TeamRows, selection: Selection) -> SelectedRows | None:
+def _rows(team_rows: TeamRows, selection: Selection) -> SelectedRows | None:
     """None where one of the populations was deleted."""
     try:
-        return found.of(selection)
+        return team_rows.of(selection)
     except UnknownPopulation:
         return None
 

@@ -31,7 +31,7 @@ def list_batches(request: TeamRequest, chosen: Query[BatchFilter]) -> dict[str, 
     rows = rows.filter(regime_id=chosen.regime) if chosen.regime else rows
     page = list(rows[chosen.offset : chosen.offset + chosen.limit])
     progress = queries.batch_progress(batch.pk for batch in page)
-    return {"items": [_shown(batch, progress[batch.pk]) for batch in page], "total": rows.count()}
+    return {"items": [_line(batch, progress[batch.pk]) for batch in page], "total": rows.count()}
 
 
 @router.get("/{id:batch_id}", response=or_problem(BatchOut), auth=READER)
@@ -110,10 +110,10 @@ def _now(request: TeamRequest, batch_id: int) -> dict[str, object]:
 
 
 def _whole(batch: SampleBatch) -> dict[str, object]:
-    return _shown(batch, queries.batch_progress([batch.pk])[batch.pk])
+    return _line(batch, queries.batch_progress([batch.pk])[batch.pk])
 
 
-def _shown(batch: SampleBatch, progress: BatchProgress) -> dict[str, object]:
+def _line(batch: SampleBatch, progress: BatchProgress) -> dict[str, object]:
     counts = ("word", "active", "runs", "waiting", "running", "done", "failed", "cancelled", "rate_per_hour",
               "seconds_left", "ended_at")  # fmt: skip
     return {
@@ -132,4 +132,4 @@ def _shown(batch: SampleBatch, progress: BatchProgress) -> dict[str, object]:
     }
 
 
-add_filing(router, "batch", BatchOut, find=batch_of, shown=_whole)
+add_filing(router, "batch", BatchOut, find=batch_of, answer=_whole)

@@ -37,7 +37,7 @@ def add_filing(
     out: type[Schema],
     *,
     find: Callable[[Team, int], Row],
-    shown: Callable[[Row], dict[str, object]],
+    answer: Callable[[Row], dict[str, object]],
 ) -> None:
     """The operations of a noun; each answers the row as it stands after it."""
     number = f"{noun}_id"
@@ -50,16 +50,16 @@ def add_filing(
         """Let it carry exactly these tags."""
         tags = {checked_tag(tag, parameter="tags") for tag in body.tags}
         services.set_tags(row=find(request.team, row_id), tags=tags, actor=request.user)
-        return shown(find(request.team, row_id))
+        return answer(find(request.team, row_id))
 
     @router.post(path("archive"), response=or_problem(out), auth=WRITER, operation_id=f"archive_{noun}")
     def archive(request: TeamRequest, row_id: int = Path(alias=number)) -> dict[str, object]:
         """Put it away: the pages' lists leave it out, analyses still count it."""
         services.archive(row=find(request.team, row_id), actor=request.user)
-        return shown(find(request.team, row_id))
+        return answer(find(request.team, row_id))
 
     @router.post(path("bring-back"), response=or_problem(out), auth=WRITER, operation_id=f"bring_back_{noun}")
     def bring_back(request: TeamRequest, row_id: int = Path(alias=number)) -> dict[str, object]:
         """Take it out of the archive."""
         services.bring_back(row=find(request.team, row_id), actor=request.user)
-        return shown(find(request.team, row_id))
+        return answer(find(request.team, row_id))

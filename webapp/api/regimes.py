@@ -65,4 +65,4 @@ def _whole(row: Regime) -> dict[str, object]:
     return {**_line(row), "definition": row.definition}
 
 
-add_filing(router, "regime", RegimeOut, find=regime_of, shown=_whole)
+add_filing(router, "regime", RegimeOut, find=regime_of, answer=_whole)

@@ -94,4 +94,4 @@ def _whole(row: Space) -> dict[str, object]:
     }
 
 
-add_filing(router, "space", SpaceOut, find=space_of, shown=_whole)
+add_filing(router, "space", SpaceOut, find=space_of, answer=_whole)

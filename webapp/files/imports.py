@@ -187,7 +187,7 @@ class _Reader:
         source = self.choices.error if name == "error" else self.choices.best
         value = self.choices.error_of(_filled(source, cell, self.file))
         if not 0 <= value <= 100:
-            raise ValueError(f"{source} is {shown(cell)}, which gives no error from 0 to 100 %")
+            raise ValueError(f"{source} is {quoted(cell)}, which gives no error from 0 to 100 %")
         return value
 
     def _value(self, name: str, kind: ColumnKind, cell: object) -> object:
@@ -251,10 +251,10 @@ def _filled(name: str, cell: object, file: RowFile) -> float:
         return _number(cell, file)
     except _TooLongError:
         raise ValueError(
-            f"{name} is {shown(cell)}, a whole number of more digits than can be kept; as text it keeps them all"
+            f"{name} is {quoted(cell)}, a whole number of more digits than can be kept; as text it keeps them all"
         ) from None
     except ValueError:
-        raise ValueError(f"{name} is {shown(cell)}, which is no number") from None
+        raise ValueError(f"{name} is {quoted(cell)}, which is no number") from None
 
 
 def _number(cell: object, file: RowFile) -> float:
@@ -312,7 +312,7 @@ def _design(name: str, cell: object) -> JsonObject:
         raise ValueError(f"{name}: {str(error).rstrip('.')}") from error
 
 
-def shown(cell: object) -> str:
+def quoted(cell: object) -> str:
     """A cell as a message shows it: without what nobody could see, and never long."""
     text = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(cell)[:60])
     return text if len(str(cell)) <= 60 else f"{text}…"

@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.forms import BoundField
 
-from webapp.files.imports import Choices, name_problem, shown
+from webapp.files.imports import Choices, name_problem, quoted
 from webapp.files.row_files import RowFile
 from webapp.forms.fields import NameField
 from webapp.models import ColumnKind
@@ -101,4 +101,4 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, dict):
         value = value.get("kind", "…")
-    return shown(value)[:40]
+    return quoted(value)[:40]

@@ -98,12 +98,12 @@ def _step(line: SpaceLine, regime: Regime | None) -> Step:
     return Step(line, next((one for one in line.populations if regime and one.regime_id == regime.pk), None))
 
 
-def part(shown: Lineage, start: int, end: int) -> Lineage:
+def part(tree: Lineage, start: int, end: int) -> Lineage:
     """Its steps from a position to before another, below whatever they were refined from."""
-    above, following = _ancestors(shown.steps, start), _ancestors(shown.steps, end)
+    above, following = _ancestors(tree.steps, start), _ancestors(tree.steps, end)
     return replace(
-        shown,
-        steps=[*above, *shown.steps[start:end]],
+        tree,
+        steps=[*above, *tree.steps[start:end]],
         repeated=len(above),
         goes_on=following[0].space if following else None,
     )

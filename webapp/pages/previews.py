@@ -91,8 +91,8 @@ def preview(
     window: tuple[Draw | None, str] = (None, "")
     if regime is not None and regime.window != Window():
         window = _draw(space, regime, regime.window, WINDOW_SIZE)
-    shown = window[0] or spread
-    examples = [_example(design) for design in (shown.designs[:EXAMPLES] if shown else [])]
+    draw = window[0] or spread
+    examples = [_example(design) for design in (draw.designs[:EXAMPLES] if draw else [])]
     return Preview(
         size=exact_size(space),
         parent_size=exact_size(parent) if parent is not None else None,
@@ -155,28 +155,28 @@ def _histogram(name: str, counts: FloatArray, limits: Bounds | None, slot: int) 
     scale, unit = (1e9, "G") if float(np.median(counts)) >= 1e9 else (1e6, "M")
     low, high = limits or (None, None)
     end = max(float(np.quantile(counts, SHOWN_QUANTILE)), *(bound for bound in (low, high) if bound is not None), 1)
-    shown = counts[counts <= end] / scale
+    visible = counts[counts <= end] / scale
     window = None
     if limits is not None:
         window = (low / scale if low is not None else None, high / scale if high is not None else None)
     return Figure(
         element=f"{SPREAD}{name}",
-        draw=lambda: plots.histogram_figure(shown, label=f"{name} ({unit})", slot=slot, window=window),
-        caption=_histogram_caption(len(counts) - len(shown), len(counts), window, unit),
+        draw=lambda: plots.histogram_figure(visible, label=f"{name} ({unit})", slot=slot, window=window),
+        caption=_histogram_caption(len(counts) - len(visible), len(counts), window, unit),
         table=_quantile_table(name, counts, scale, unit),
         title=name,
     )
 
 
-def spread_numbers(shown: Preview, name: str) -> tuple[list[str], list[list[float]]]:
+def spread_numbers(previewed: Preview, name: str) -> tuple[list[str], list[list[float]]]:
     """Head and rows of a file: the complexity of every drawn design, with its parameters as drawn."""
-    if shown.spread is None:
+    if previewed.spread is None:
         return [name], []
     rows = []
-    for design, count in zip(shown.spread.designs, getattr(shown.spread, name).tolist(), strict=True):
+    for design, count in zip(previewed.spread.designs, getattr(previewed.spread, name).tolist(), strict=True):
         values = design.to_json()
-        rows.append([*(_value(values, path) for path in shown.paths.values()), count])
-    return [*shown.paths, name], rows
+        rows.append([*(_value(values, path) for path in previewed.paths.values()), count])
+    return [*previewed.paths, name], rows
 
 
 def _value(values: JsonObject, path: Sequence[str | int]) -> float:

@@ -58,7 +58,7 @@ def linear_fit_of(drawn: Design, anynet: AnyNetDesign) -> LinearFit | None:
         return None
 
 
-def stage_shown(drawn: Design, anynet: AnyNetDesign, *, slot: int) -> Figure:
+def stage_figure(drawn: Design, anynet: AnyNetDesign, *, slot: int) -> Figure:
     """Width of each block with the quantised linear fit through them."""
     fit = linear_fit_of(drawn, anynet)
     rows = [
@@ -104,7 +104,7 @@ def _fit_caption(fit: LinearFit | None) -> str:
     )
 
 
-def learning_shown(runs: Sequence[Run], epochs: Sequence[Epoch], *, slot: int) -> Figure | None:
+def learning_figure(runs: Sequence[Run], epochs: Sequence[Epoch], *, slot: int) -> Figure | None:
     """Test error after each epoch of the last attempt of each run; None before the first epoch."""
     curves: dict[int, list[float]] = {}
     for epoch in epochs:

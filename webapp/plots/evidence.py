@@ -49,20 +49,20 @@ def sample_size_figure(study: SampleSizeStudy, *, key: str, slot: int, height: i
     return plot
 
 
-def in_order_figure(found: SequentialComparison, *, slot: int, height: int = 224) -> Any:
+def in_order_figure(compared: SequentialComparison, *, slot: int, height: int = 224) -> Any:
     """The confidence sequence of the share of pairs that A wins; dashed: where both count as alike."""
     plot = base_figure(height, "pairs compared", "share lower", y_range=(0, 1))
     plot.yaxis.formatter = NumeralTickFormatter(format="0 %")
-    path, colour = found.path, SPACE_COLOURS[slot]
+    path, colour = compared.path, SPACE_COLOURS[slot]
     kept = np.unique(np.linspace(0, len(path.pairs) - 1, min(len(path.pairs), MOST_LOOKS)).astype(int))
     won, lost = np.cumsum(path.outcomes == 1), np.cumsum(path.outcomes == -1)
     x, share = path.pairs[kept].astype(float), ((won + 0.5) / (won + lost + 1))[kept]
     plot.varea(x=x, y1=path.low[kept], y2=path.high[kept], fill_color=colour, fill_alpha=0.13)
     plot.line(x=x, y=share, line_color=colour, line_width=2)
-    for location, dash in ((0.5, "solid"), (0.5 - found.margin, [4, 4]), (0.5 + found.margin, [4, 4])):
+    for location, dash in ((0.5, "solid"), (0.5 - compared.margin, [4, 4]), (0.5 + compared.margin, [4, 4])):
         plot.add_layout(Span(location=location, dimension="width", line_color=MUTED, line_dash=dash, line_width=1.5))
-    if found.decided_at is not None:
-        plot.add_layout(Span(location=found.decided_at, dimension="height", line_color=ACCENT, line_width=1.5))
+    if compared.decided_at is not None:
+        plot.add_layout(Span(location=compared.decided_at, dimension="height", line_color=ACCENT, line_width=1.5))
     return plot
 
 

@@ -150,8 +150,8 @@ def swatch(slot: int, dash: int | None = None) -> SafeString:
 
 
 @register.simple_tag
-def outline(shown: Outline, slot: int, low: float, high: float) -> SafeString:
-    picture = plots.quantile_sparkline([(int(slot), shown.quantiles)], x_range=(low, high))
+def outline(curve: Outline, slot: int, low: float, high: float) -> SafeString:
+    picture = plots.quantile_sparkline([(int(slot), curve.quantiles)], x_range=(low, high))
     return mark_safe(picture)  # noqa: S308  (numbers only)
 
 
@@ -170,7 +170,7 @@ def thumbnail(widths: Sequence[int], slot: int, top: int | None = None, blocks: 
 def bell(context: Context) -> dict[str, object]:
     """How much the person has not read yet; asked for again every half a minute."""
     unread = queries.count_unread(context["request"].user)
-    return {"unread": unread, "shown": f"{unread}" if unread < MOST_COUNTED else f"{MOST_COUNTED - 1}+"}
+    return {"unread": unread, "words": f"{unread}" if unread < MOST_COUNTED else f"{MOST_COUNTED - 1}+"}
 
 
 @register.inclusion_tag("includes/progress.html")
@@ -182,13 +182,13 @@ def progress(batch: BatchProgress, size: str = "") -> dict[str, object]:
         ("waiting", batch.waiting),
         ("cancelled", batch.cancelled),
     ]
-    shown = [part for part in parts if part[1] or part[0] != "cancelled"]
-    label = ", ".join(f"{count} {state}" for state, count in shown)
-    return {"parts": [part for part in shown if part[1]], "shown": shown, "label": label, "size": size}
+    legend = [part for part in parts if part[1] or part[0] != "cancelled"]
+    label = ", ".join(f"{count} {state}" for state, count in legend)
+    return {"parts": [part for part in legend if part[1]], "legend": legend, "label": label, "size": size}
 
 
 @dataclass(frozen=True)
-class ShownCell:
+class PlacedCell:
     """A cell with where it leads, if anywhere."""
 
     cell: Cell
@@ -214,7 +214,7 @@ def datatable(
     populations = context["analysis"].populations if "analysis" in context else ()
     rows = [
         [
-            ShownCell(cell, column.numeric, links.target(target, populations) if (target := _target(cell)) else "")
+            PlacedCell(cell, column.numeric, links.target(target, populations) if (target := _target(cell)) else "")
             for cell, column in zip(row, table.columns, strict=True)
         ]
         for row in table.rows
@@ -228,17 +228,17 @@ def _target(cell: Cell) -> Target | None:
 
 
 @register.simple_tag
-def cell(shown: ShownCell, pictures: Pictures | None = None) -> SafeString:
+def cell(placed: PlacedCell, pictures: Pictures | None = None) -> SafeString:
     """The words of a cell, with the mark, the picture or the link that belongs to it."""
-    value = shown.cell
+    value = placed.cell
     if isinstance(value, Widths) and value.widths and pictures:
         picture = plots.stage_thumbnail(value.widths, slot=pictures.slot, top=pictures.top, blocks=pictures.blocks)
         return format_html('<div class="strip">{}</div>', mark_safe(picture))  # noqa: S308  (numbers only)
     words: str | SafeString = value.words
     if isinstance(value, Estimate) and value.ends:
         words = format_html('{} <span class="ci">{}</span>', value.point, value.ends)
-    if shown.url:
-        words = format_html('<a href="{}">{}</a>', shown.url, words)
+    if placed.url:
+        words = format_html('<a href="{}">{}</a>', placed.url, words)
     if isinstance(value, PopulationCell):
         words = format_html("{} {}", mark_safe(plots.swatch(value.slot)), words)  # noqa: S308  (numbers only)
     return conditional_escape(words)
@@ -250,14 +250,14 @@ def pictures_of(section: Designs) -> Pictures:
 
 
 @register.inclusion_tag("includes/figure.html", takes_context=True)
-def figure(context: Context, shown: Figure) -> dict[str, object]:
+def figure(context: Context, one: Figure) -> dict[str, object]:
     """A figure with the ways to its files that ``links`` of the page has, or the buttons of the form around it."""
     links = context.get("links") or Links()
     return {
-        "figure": shown,
-        "name": shown.title or shown.table.label,
-        "prints": [(word, url) for kind, word in PRINTS.items() if (url := links.figure(shown.element, kind))],
-        "table_csv": links.table(shown.element),
+        "figure": one,
+        "name": one.title or one.table.label,
+        "prints": [(word, url) for kind, word in PRINTS.items() if (url := links.figure(one.element, kind))],
+        "table_csv": links.table(one.element),
         "exports": ("SVG", "PNG", "CSV") if context.get("exports") else (),
         "links": links,
     }

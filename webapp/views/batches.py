@@ -73,13 +73,13 @@ def batch_list(request: TeamRequest) -> HttpResponse:
     asked = read_list(request.GET, BATCHES)
     active = list(asked.rows(queries.active_batches(request.team))[: ACTIVE_SHOWN + 1])
     ended = Paginator(asked.rows(queries.ended_batches(request.team)), ENDED_A_PAGE).get_page(asked.page)
-    shown = active[:ACTIVE_SHOWN]
-    progress = queries.batch_progress(batch.pk for batch in [*shown, *ended.object_list])
+    listed = active[:ACTIVE_SHOWN]
+    progress = queries.batch_progress(batch.pk for batch in [*listed, *ended.object_list])
     context = {
         "section": "batches",
         "asked": asked,
         "all": queries.team_batches(request.team),
-        "active": [(batch, progress[batch.pk]) for batch in shown],
+        "active": [(batch, progress[batch.pk]) for batch in listed],
         "more": len(active) > ACTIVE_SHOWN,
         "ended": [(batch, progress[batch.pk]) for batch in ended.object_list],
         "page": ended,

@@ -156,15 +156,15 @@ def imported_page(request: TeamRequest, imported_id: int) -> HttpResponse:
     asked = (marked - 1) // ROWS_SHOWN + 1 if marked else request.GET.get("page")
     page = Paginator(range(1, imported.n + 1), ROWS_SHOWN).get_page(asked)
     columns = queries.load_rows(imported, page.start_index() - 1, page.end_index())
-    shown = [column for column in columns if column.kind != ColumnKind.DESIGN]
+    visible = [column for column in columns if column.kind != ColumnKind.DESIGN]
     context = {
         "section": "analyses",
         "imported": imported,
         "columns": columns,
-        "shown": shown,
+        "visible": visible,
         "page": page,
         "marked": marked,
-        "rows": [(number, [_cell(column, place) for column in shown]) for place, number in enumerate(page)],
+        "rows": [(number, [_cell(column, place) for column in visible]) for place, number in enumerate(page)],
     }
     return render(request, "imports/imported.html", context)
 

@@ -166,8 +166,8 @@ def result_page(request: TeamRequest, result_id: int) -> HttpResponseBase:
         return render(request, "results/waiting.html", context | _waiting(analysis))
     if whole:
         context["choice"] = choice_of(request.team, analysis.selection, analysis.populations)
-    shown = AnalysisPage(analysis, member_links(request, page), whole=whole, steps=page.frozen_at is None)
-    parts = rendered_in_parts("results/result.html", shown.early() | context, shown.rest, request)
+    view = AnalysisPage(analysis, member_links(request, page), whole=whole, steps=page.frozen_at is None)
+    parts = rendered_in_parts("results/result.html", view.early() | context, view.rest, request)
     return sent_in_parts(request, parts)
 
 
@@ -279,8 +279,8 @@ def shared(request: HttpRequest, token: str) -> HttpResponseBase:
     if analysis is None or analysis.is_empty:
         html = render_to_string("results/waiting.html", context | _waiting(analysis) | {"visitor": True})
         return untraceable(HttpResponse(html))
-    shown = AnalysisPage(analysis, visitor_links(token), whole=is_whole(request))
-    parts = rendered_in_parts("results/shared.html", shown.early() | context, shown.rest)
+    view = AnalysisPage(analysis, visitor_links(token), whole=is_whole(request))
+    parts = rendered_in_parts("results/shared.html", view.early() | context, view.rest)
     return untraceable(sent_in_parts(request, parts))
 
 

@@ -33,8 +33,8 @@ def sample_page(request: TeamRequest, sample_id: int) -> HttpResponse:
     runs = list(Run.objects.filter(sample=sample).select_related("worker").order_by("replicate"))
     epochs = list(Epoch.objects.filter(run__sample=sample, attempt=F("run__attempt")).order_by("run", "number"))
     rank = rank_of(sample, trained)
-    stages = samples.stage_shown(drawn, anynet, slot=space.slot)
-    learning = samples.learning_shown(runs, epochs, slot=space.slot)
+    stages = samples.stage_figure(drawn, anynet, slot=space.slot)
+    learning = samples.learning_figure(runs, epochs, slot=space.slot)
     context = {
         "section": "spaces",
         "sample": sample,
@@ -49,7 +49,7 @@ def sample_page(request: TeamRequest, sample_id: int) -> HttpResponse:
         "again": [run for run in runs if run.state == RunState.DONE][:MOST_COMMANDS],
         "stages": stages,
         "learning": learning,
-        "figures": [shown for shown in (stages, learning) if shown],
+        "figures": [figure for figure in (stages, learning) if figure],
         "links": Links(page=reverse("sample", args=[sample.pk])),
         "builds": builds(drawn, anynet, regime),
         "neighbours": neighbourhood(sample, trained.population, space_from_json(space.definition).parameter_paths()),
@@ -62,8 +62,8 @@ def sample_figures(sample: Sample) -> list[Figure]:
     slot = sample.batch.space.slot
     runs = list(Run.objects.filter(sample=sample).order_by("replicate"))
     epochs = list(Epoch.objects.filter(run__sample=sample, attempt=F("run__attempt")).order_by("run", "number"))
-    stages = samples.stage_shown(design_from_json(sample.drawn), AnyNetDesign.from_json(sample.design), slot=slot)
-    return [shown for shown in (stages, samples.learning_shown(runs, epochs, slot=slot)) if shown]
+    stages = samples.stage_figure(design_from_json(sample.drawn), AnyNetDesign.from_json(sample.design), slot=slot)
+    return [figure for figure in (stages, samples.learning_figure(runs, epochs, slot=slot)) if figure]
 
 
 @team_page

@@ -55,17 +55,17 @@ START_PRESET = {Family.ANYNET: "AnyNetX-A-small", Family.REGNET: "RegNetX-small"
 def space_list(request: TeamRequest) -> HttpResponse:
     """As a tree, each below what it refines, on every page; in another order asked for without it."""
     asked, every = read_list(request.GET, SPACES), queries.team_spaces(request.team)
-    shown = lineage(request.team, asked=_asked_regime(request), spaces=asked.keep(every))
+    tree = lineage(request.team, asked=_asked_regime(request), spaces=asked.keep(every))
     if asked.sort:
-        steps = asked.order_lines(shown.steps)
-        shown = replace(shown, steps=[replace(step, line=replace(step.line, level=0)) for step in steps])
-    context = {"section": "spaces", "asked": asked, "all": every, **_paged(shown, asked.page)}
+        steps = asked.order_lines(tree.steps)
+        tree = replace(tree, steps=[replace(step, line=replace(step.line, level=0)) for step in steps])
+    context = {"section": "spaces", "asked": asked, "all": every, **_paged(tree, asked.page)}
     return render(request, "spaces/list.html", context)
 
 
-def _paged(shown: Lineage, number: int | str) -> dict[str, object]:
-    page = Paginator(shown.steps, A_PAGE).get_page(number)
-    return {"page": page, "lineage": part(shown, max(0, page.start_index() - 1), page.end_index())}
+def _paged(tree: Lineage, number: int | str) -> dict[str, object]:
+    page = Paginator(tree.steps, A_PAGE).get_page(number)
+    return {"page": page, "lineage": part(tree, max(0, page.start_index() - 1), page.end_index())}
 
 
 def _asked_regime(request: TeamRequest) -> Regime | None:
@@ -163,8 +163,8 @@ def _answer(
         else:
             messages.success(request, f"{saved.name} saved.")
             return redirect("space", saved.pk)
-    shown = _preview(request, form, parent)
-    if request.method == "POST" and (exported := _exported(shown, request.POST.get("export", ""))):
+    previewed = _preview(request, form, parent)
+    if request.method == "POST" and (exported := _exported(previewed, request.POST.get("export", ""))):
         return exported
     context = {
         "section": "spaces",
@@ -177,7 +177,7 @@ def _answer(
         "bar": step_bar(parent, queries.method_facts(parent), current=4, may_write=request.may_write)
         if parent and row is None
         else None,
-        **shown,
+        **previewed,
     }
     return render(request, "spaces/form.html", context)
 
@@ -198,10 +198,10 @@ class PreviewContext(TypedDict):
     changes: list[str]
 
 
-def _exported(shown: PreviewContext, asked: str) -> HttpResponseBase | None:
+def _exported(previewed: PreviewContext, asked: str) -> HttpResponseBase | None:
     """A figure of the preview in print size, or its numbers, such as "what-if.csv"; None where there is none."""
     element, _, kind = asked.rpartition(".")
-    figure = next((figure for figure in shown["figures"] if figure.element == element), None)
+    figure = next((figure for figure in previewed["figures"] if figure.element == element), None)
     if figure is None:
         return None
     if kind == "svg":
@@ -211,12 +211,12 @@ def _exported(shown: PreviewContext, asked: str) -> HttpResponseBase | None:
     if kind != "csv":
         return None
     if element == WHAT_IF:
-        answer = shown["what_if"]
+        answer = previewed["what_if"]
         steps = what_if_steps(answer.parent, answer.result) if answer and answer.result else None
         return table_file(steps, element, "csv")
-    if shown["preview"] is None:
+    if previewed["preview"] is None:
         return None
-    return csv_response(element, *spread_numbers(shown["preview"], element.removeprefix(SPREAD)))
+    return csv_response(element, *spread_numbers(previewed["preview"], element.removeprefix(SPREAD)))
 
 
 def _save(request: TeamRequest, form: SpaceForm, parent: Space | None, row: Space | None) -> Space:
@@ -245,9 +245,9 @@ def _preview(request: TeamRequest, form: SpaceForm, parent: Space | None) -> Pre
     chosen = request.POST.get("regime") or request.GET.get("regime") or ""
     regime = regime_of(request.team, _id(chosen)) if chosen else _usual_regime(regimes, parent)
     space = form.space if form.is_bound else _initial_space(form)
-    shown, answer = None, None
+    previewed, answer = None, None
     if space is not None:
-        shown = preview(
+        previewed = preview(
             space,
             parent=space_from_json(parent.definition) if parent else None,
             regime=EngineRegime.from_json(regime.definition) if regime else None,
@@ -256,10 +256,10 @@ def _preview(request: TeamRequest, form: SpaceForm, parent: Space | None) -> Pre
         answer = _what_if(space, parent, regime) if parent and regime else None
     asked = what_if_figure(answer) if answer else None
     return {
-        "preview": shown,
+        "preview": previewed,
         "what_if": answer,
         "what_if_figure": asked,
-        "figures": [*shown.figures, *([asked] if asked else [])] if shown else [],
+        "figures": [*previewed.figures, *([asked] if asked else [])] if previewed else [],
         "problems": _problems(form) if form.is_bound else [],
         "parent": parent,
         "regime": regime,
