@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 NBSP = "\N{NO-BREAK SPACE}"
@@ -83,6 +84,13 @@ def _of_digits(count: int) -> tuple[str, str]:
         exponent += 1
     mantissa = count // 10 ** (exponent - 2)
     return f"{mantissa / 100:.2f}", str(exponent)
+
+
+def open_range(low: float | None, high: float | None, write: Callable[[float], str], *, to: str = " to ") -> str:
+    """From one number to another, in words where an end is open: 0.70 to 0.78, from 360, up to 20, any."""
+    if low is None:
+        return "any" if high is None else f"up to {write(high)}"
+    return f"from {write(low)}" if high is None else f"{write(low)}{to}{write(high)}"
 
 
 def duration(seconds: float) -> str:

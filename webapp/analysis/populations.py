@@ -35,7 +35,7 @@ from webapp.analysis.selection import (
 from webapp.analysis.tables import Estimate, error_estimate
 from webapp.models import Family, ImportedPopulation, Regime, Space
 from webapp.queries import COMPLEXITIES, SAMPLE_ID, ErrorChoice, TrainedPopulation
-from webapp.wording import compact
+from webapp.wording import compact, open_range
 
 LISTED = 10  # best designs, and as many of the worst
 DRAWN_AT_MOST = 2000  # points of a scatter; more are thinned for drawing, never for computing
@@ -388,11 +388,7 @@ def per_block(depths: Sequence[int], widths: Sequence[int]) -> list[int]:
 
 def range_words(column: str, low: float | None, high: float | None) -> str:
     """w_m 2.26–2.55, w_m from 2.26, w_m up to 2.55."""
-    if low is None:
-        return f"{column} up to {compact(high or 0)}"
-    if high is None:
-        return f"{column} from {compact(low)}"
-    return f"{column} {compact(low)}–{compact(high)}"
+    return f"{column} {open_range(low, high, compact, to='–')}"
 
 
 def filter_words(ranges: tuple[tuple[str, Range], ...]) -> list[str]:

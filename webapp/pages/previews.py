@@ -27,7 +27,7 @@ from webapp.analysis.populations import per_block
 from webapp.analysis.tables import Column, Table
 from webapp.pages.figures import Figure
 from webapp.plots import FloatArray
-from webapp.wording import percent, significant
+from webapp.wording import open_range, percent, significant
 
 SEED = 0
 SPREAD = "spread-"  # of the figures' names, before that of the complexity
@@ -189,9 +189,7 @@ def _value(values: JsonObject, path: Sequence[str | int]) -> float:
 def _histogram_caption(beyond: int, n: int, window: Bounds | None, unit: str) -> str:
     said = "No limit in this regime."
     if window is not None:
-        low, high = (significant(bound) if bound is not None else None for bound in window)
-        limits = f"{low} to {high}" if low and high else f"from {low}" if low else f"up to {high}"
-        said = f"Shaded: the window, {limits} {unit}."
+        said = f"Shaded: the window, {open_range(*window, significant)} {unit}."
     return f"{said} The top {percent(beyond / n, 0)} are off the axis." if beyond else said
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from webapp.wording import compact, joined
+from webapp.wording import compact, joined, open_range
 
 LEFT_OUT = frozenset({"kind", "schema"})
 
@@ -43,6 +43,6 @@ def _words(value: object) -> str:
     if isinstance(value, int | float):
         return compact(value)
     if isinstance(value, list | tuple):
-        low, high = (None if end is None else compact(end) for end in value)
-        return f"{low} to {high}" if low and high else f"from {low}" if low else f"up to {high}" if high else "any"
+        low, high = value
+        return open_range(low, high, compact)
     return str(value)

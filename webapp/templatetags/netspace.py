@@ -84,13 +84,7 @@ def millions(count: float | None) -> str:
 def limits(window: tuple[float | None, float | None] | None) -> str:
     """One side of a window in millions: 0.70 to 0.78, from 360, any."""
     low, high = window or (None, None)
-    if low is None and high is None:
-        return "any"
-    if high is None:
-        return f"from {wording.significant(low / 1e6)}" if low is not None else "any"
-    if low is None:
-        return f"up to {wording.significant(high / 1e6)}"
-    return f"{wording.significant(low / 1e6)} to {wording.significant(high / 1e6)}"
+    return wording.open_range(low, high, lambda count: wording.significant(count / 1e6))
 
 
 @register.filter
