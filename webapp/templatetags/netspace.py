@@ -122,9 +122,9 @@ def counted(count: int, noun: str) -> str:
 
 
 @register.filter
-def at(found: Mapping[object, object], key: object) -> object:
+def at(entries: Mapping[object, object], key: object) -> object:
     """The entry of a mapping; None where it has none."""
-    return found.get(key)
+    return entries.get(key)
 
 
 @register.filter

@@ -90,12 +90,13 @@ def _initial_regime(request: TeamRequest) -> tuple[str, EngineRegime]:
 def regime_page(request: TeamRequest, regime_id: int) -> HttpResponse:
     row = regime_of(request.team, regime_id)
     spaces = Space.objects.filter(team=request.team).in_bulk()
-    populations = [(line, spaces[line.space_id]) for line in queries.population_summaries(request.team, regime=row)]
+    populations = queries.population_summaries(request.team, regime=row)
     context = {
         "section": "regimes",
         "row": row,
         "regime": EngineRegime.from_json(row.definition),
         "populations": populations,
+        "spaces": spaces,
         "cost": queries.regime_cost(row),
         "holders": queries.data_set_holders().get(row.data_set),
     }
