@@ -86,6 +86,12 @@ def _of_digits(count: int) -> tuple[str, str]:
     return f"{mantissa / 100:.2f}", str(exponent)
 
 
+def plain(value: float) -> str:
+    """A number as an address holds it: as short as it is, and read back as the same."""
+    short = f"{value:.12g}"
+    return short if float(short) == value else repr(float(value))
+
+
 def open_range(low: float | None, high: float | None, write: Callable[[float], str], *, to: str = " to ") -> str:
     """From one number to another, in words where an end is open: 0.70 to 0.78, from 360, up to 20, any."""
     if low is None:

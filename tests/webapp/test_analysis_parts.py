@@ -11,11 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from engine.spaces import presets
 from tests.webapp import pages, rows
 from tests.webapp.api_calls import Caller
 from webapp import queries, services
 from webapp.analysis import Selection, analyse
 from webapp.analysis import analysis as house
+from webapp.analysis.narrowing import restricted
 from webapp.models import FailureKind, ResultPage, Role, Space
 from webapp.pages import rendering
 from webapp.pages.analysis_figures import FIGURES
@@ -217,3 +219,95 @@ def test_a_part_says_of_which_version_it_is(study: Study) -> None:
     assert f'data-version="{before}"' in study.client.get_page(f"/analyses/{study.query}").content.decode()
     pages.measured(study.regnet, study.regime, study.user, [20.0], seed=3)
     assert study.client.get(address)["X-Analysis-Version"] != before
+
+
+# What a hostile or an unlucky reader finds
+
+
+def test_columns_of_equal_names_stay_apart_in_every_file(study: Study) -> None:
+    twin = rows.an_import(
+        study.team,
+        study.user,
+        np.linspace(30, 40, 12).tolist(),
+        name="RegNet",
+        rank=list(range(12)),
+        error_percent=[7.0] * 12,
+    )
+    query = f"?p={study.regnet.pk}-{study.regime.pk}&p=i{twin.pk}&of=i{twin.pk}"
+    frame = pd.read_csv(io.BytesIO(study.client.get(f"/analyses/tables/edf.csv{query}").getvalue()))
+    assert {"RegNet_percent", "RegNet_2_percent"} <= set(frame.columns)
+    best = pd.read_csv(io.BytesIO(study.client.get(f"/analyses/tables/best.csv{query}").getvalue()))
+    assert best["rank"].tolist() == list(range(1, 11))
+    assert best["rank_2"].tolist() == list(range(10))
+    assert best["error_percent"].iloc[0] == 30.0
+    assert set(best["error_percent_2"]) == {7}
+
+
+def test_the_csv_of_the_edf_holds_the_curves_that_are_drawn(study: Study) -> None:
+    plain = study.client.get(f"/analyses/edf.csv{study.query.replace('&normalise=flops', '')}").getvalue()
+    weighted = study.client.get(f"/analyses/edf.csv{study.query}").getvalue()
+    assert plain != weighted
+    text = study.client.get(f"/analyses/{study.query}").content.decode()
+    assert f'href="/analyses/edf.csv{study.query.replace("&", "&amp;")}"' in text
+
+
+def test_bounds_are_kept_to_the_last_digit() -> None:
+    values = {"p": ["1-2"], "min_x": ["0.1234567890123455"], "max_flops": ["1234567.890133"]}
+    selection = Selection.read(values)
+    kept: dict[str, list[str]] = {}
+    for name, value in selection.values:
+        kept.setdefault(name, []).append(value)
+    assert Selection.read(kept) == selection
+
+
+@pytest.mark.parametrize(
+    "asked", ["w_m:inf:", "w_m:nan:nan", "w_m:1e400:", "w_m:-inf:inf", "w_m:1:2:3", "::", "x" * 80]
+)
+def test_restrictions_that_are_odd_are_answered(study: Study, asked: str) -> None:
+    for path in ("", "parts/next", "report.html"):
+        assert study.client.get(f"/analyses/{path}{study.query}&what_if={asked}").status_code == 200, path
+
+
+def test_a_frozen_page_of_a_space_without_free_parameters_reads_its_own_copy(study: Study) -> None:
+    drawn = queries.samples_by_id([study.batch.samples.earliest("position").pk])
+    (sample,) = drawn.values()
+    start = presets.space("RegNetX-small")
+    one = {name: f"{name}:{sample.drawn[name]}:{sample.drawn[name]}" for name in start.parameter_paths()}
+    fixed = restricted(start, one.values())
+    assert not fixed.parameter_paths()
+    space = services.create_space(team=study.team, name="Fixed", space=fixed, actor=study.user)
+    pages.measured(space, study.regime, study.user, [30.0])
+    query = f"p={space.pk}-{study.regime.pk}"
+    study.client.post(f"/results/new/?{query}", {"title": "Fixed", "notes": ""})
+    page = ResultPage.objects.latest("pk")
+    study.client.post(f"/results/{page.pk}/freeze/")
+    pages.measured(space, study.regime, study.user, [10.0], seed=1)
+    house.forget()
+    frame = pd.read_csv(io.BytesIO(study.client.get(f"/results/{page.pk}/tables/best.csv").getvalue()))
+    assert frame["error_percent"].tolist() == [30.0]
+
+
+def test_the_focus_has_the_samples_of_the_rest_of_its_analysis(study: Study) -> None:
+    selection = Selection.read({"p": [f"{study.regnet.pk}-{study.regime.pk}"]})
+    analysis = analyse(selection, study.team)
+    pages.measured(study.regnet, study.regime, study.user, [1.0, 2.0], seed=3)
+    assert analysis.focus.n == analysis.focused.n == 24
+    assert analysis.focus.errors.tolist() == analysis.focused.errors.tolist()
+
+
+def test_an_imports_own_column_e_fit_is_drawn_as_it_is(study: Study) -> None:
+    imported = rows.an_import(study.team, study.user, np.linspace(30, 40, 12).tolist(), name="F", e_fit=list(range(12)))
+    text = study.client.get(f"/analyses/?p=i{imported.pk}").content.decode()
+    assert text.count('id="by-e_fit"') == 1
+
+
+def test_a_visitor_learns_nobodys_name_or_address(study: Study) -> None:
+    study.user.name = ""
+    study.user.save()
+    page = study.saved()
+    ResultPage.objects.filter(pk=page.pk).update(notes="**Look**")
+    link = study.link(page)
+    for path in ("", "report.html"):
+        content = pages.Reader().get(f"{link}{path}").content.decode()
+        assert "Look" in content
+        assert study.user.email not in content.split("<script>")[0]

@@ -143,3 +143,23 @@ def test_the_row_of_another_teams_page_is_not_found() -> None:
     study = Study(1)
     _, stranger = rows.a_team("Audio", "other@example.org")
     assert pages.client_of(stranger).get(f"/results/{study.pages[0].pk}/line/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"p": ["bad"]}, {"error": ["x"]}, {"min_depth": ["nan"]}, {"min_gone": ["1"]}, {"what_if": ["a"] * 11},
+        {"what_if": ["a" * 81]}, {"p": ["1-999999"]}, {"normalise": ["time"]}, {"unknown": ["1"]},
+    ],
+)  # fmt: skip
+def test_a_page_that_asks_for_what_is_not_there_is_told_and_ends_no_list(values: dict[str, list[str]]) -> None:
+    study = Study(2)
+    page = study.pages[0]
+    page.analysis["values"] |= values
+    page.save()
+    for address in ("/results/", "/", f"/results/{page.pk}/", f"/results/{page.pk}/line/"):
+        assert study.client.get(address).status_code == 200, address
+    assert "Page 1" in study.listed()
+    for address in (f"/results/{page.pk}/parts/reach", f"/results/{page.pk}/edf.csv"):
+        assert study.client.get(address).status_code in {200, 400, 404}, address
+    assert study.client.post(f"/results/{page.pk}/duplicate/").status_code == 302

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
+import numpy as np
 from django.utils.functional import cached_property
 
+from engine.statistics.edf import ErrorEdf, NormalisedEdf
 from engine.statistics.search import SampleSizeStudy
 from webapp import queries
 from webapp.analysis.comparing import PopulationPair, ShortFinding, compare_pairs, finding, short_finding
@@ -29,7 +31,7 @@ from webapp.analysis.suggestions import Suggestions, suggestions
 from webapp.analysis.what_if import WhatIf, what_if
 from webapp.memory import Memory
 from webapp.models import Regime, Team
-from webapp.queries import COMPLEXITIES
+from webapp.queries import COMPLEXITIES, SAMPLE_ID
 
 MOST_BYTES = 256_000_000  # of the columns of all analyses that a process remembers
 
@@ -73,12 +75,14 @@ class Analysis:
         return self.with_parameters(self.focused)
 
     def with_parameters(self, population: AnalysedPopulation) -> AnalysedPopulation:
-        """A population of the analysis with its parameters loaded."""
-        if isinstance(population, FilePopulation) or population.samples.names[0] not in COMPLEXITIES:
+        """A population of the analysis with its parameters loaded: of the same samples, whatever has come since."""
+        if isinstance(population, FilePopulation) or population.has_parameters:
             return population
         rows = SelectedRows(((population.space, population.regime),), ())
         (whole,) = load_populations(self.selection, rows)
-        return replace(whole, name=population.name)
+        known = np.isin(whole.samples[SAMPLE_ID], population.samples[SAMPLE_ID])
+        data = replace(population.data, population=whole.samples.select(known))
+        return replace(population, data=data, has_parameters=True)
 
     @cached_property
     def regimes(self) -> list[Regime]:
@@ -109,6 +113,13 @@ class Analysis:
     def normalised(self) -> Normalised | None:
         """None where the populations are compared as they are."""
         return normalise(self.used, self.selection.normalise) if self.selection.normalise else None
+
+    @property
+    def drawn_edfs(self) -> list[tuple[AnalysedPopulation, ErrorEdf | NormalisedEdf]]:
+        """At equal complexity where that is asked for and possible."""
+        if self.normalised and self.normalised.populations:
+            return [(one.population, one.edf) for one in self.normalised.populations]
+        return [(one, one.edf) for one in self.used]
 
     @cached_property
     def cost_tests(self) -> list[CostTest]:
@@ -211,7 +222,8 @@ def versions_of(several: Iterable[SelectedRows]) -> Versions:
 def version_of(rows: SelectedRows, versions: Versions) -> str:
     """A text that changes with the populations: their samples, and what else of them is shown."""
     parts = [
-        f"{space.pk}-{regime.pk}:{versions[space.pk, regime.pk]}:{space.name}:{space.slot}:{regime.name}"
+        f"{space.pk}-{regime.pk}:{versions[space.pk, regime.pk] or space.definition}:"
+        f"{space.name}:{space.slot}:{regime.name}"
         for space, regime in rows.trained
     ]
     parts += [f"i{one.pk}:{one.name}:{one.slot}" for one in rows.imported]

@@ -60,7 +60,7 @@ def error_column(title: str, name: str) -> Column:
     return Column(f"{title}, error (%), 95 %", name, Estimate, unit="percent")
 
 
-def quarter_table(values: FloatArray, errors: FloatArray, title: str, name: str) -> Table:
+def quarter_table(values: FloatArray, errors: FloatArray, title: str, name: str, *, unit: str = "") -> Table:
     """Error by the quarters of a column."""
     edges = np.unique(np.quantile(values, [0, 0.25, 0.5, 0.75, 1]))
     rows = []
@@ -72,7 +72,7 @@ def quarter_table(values: FloatArray, errors: FloatArray, title: str, name: str)
                 [tables.Range(low, high), tables.Count(len(kept)), tables.Number(kept.min()), quantile_of(kept, 0.5)]
             )
     columns = [
-        Column(f"{title}, quarter", name, tables.Range),
+        Column(f"{title}, quarter", name, tables.Range, unit),
         Column("n", "n", tables.Count),
         Column("Best error (%)", "best", tables.Number, unit="percent"),
         Column("Median error (%), 95 %", "median", Estimate, unit="percent"),

@@ -14,12 +14,13 @@ import numpy as np
 from webapp import services
 from webapp.analysis.analysis import Analysis, version_of, versions_of
 from webapp.analysis.saved import saved_analysis, saved_selection
-from webapp.analysis.selection import SelectedRows, Selection, TeamRows, UnknownPopulation
+from webapp.analysis.selection import InvalidSelection, SelectedRows, Selection, TeamRows, UnknownPopulation
 from webapp.models import ResultPage, Team
 from webapp.queries import OUTLINE_SHARES
 
 FORMAT = 1  # of a stored line; another one is computed anew
 DELETED = "one of its populations was deleted"
+UNFIT = "what it asks for is not there any more"
 EMPTY = "no sample used yet"
 
 
@@ -69,12 +70,20 @@ def fresh_line(page: ResultPage, version: str) -> ResultLine:
 
 def current_versions(pages: Sequence[ResultPage], team: Team) -> dict[int, str]:
     """The version of what each page shows, by its id, in four statements for all of them."""
-    selections = {page.pk: saved_selection(page) for page in pages if page.frozen_at is None}
+    selections = {page.pk: _selection(page) for page in pages if page.frozen_at is None}
     team_rows = TeamRows.find((one for selection in selections.values() for one in selection.populations), team)
     rows = {pk: rows for pk, selection in selections.items() if (rows := _rows(team_rows, selection))}
     versions = versions_of(rows.values())
     current = dict.fromkeys(selections, DELETED) | {pk: version_of(one, versions) for pk, one in rows.items()}
     return {page.pk: f"{FORMAT} {current.get(page.pk, page.frozen_at)}" for page in pages}
+
+
+def _selection(page: ResultPage) -> Selection:
+    """One that asks for nothing where the stored one is none: what its page shows then is told without it."""
+    try:
+        return saved_selection(page)
+    except InvalidSelection:
+        return Selection()
 
 
 def _rows(team_rows: TeamRows, selection: Selection) -> SelectedRows | None:
@@ -103,6 +112,8 @@ def _computed(page: ResultPage) -> ResultLine:
         return line_of(page, saved_analysis(page))
     except UnknownPopulation:
         return ResultLine(page, problem=DELETED)
+    except InvalidSelection:
+        return ResultLine(page, problem=UNFIT)
 
 
 def line_of(page: ResultPage, analysis: Analysis) -> ResultLine:

@@ -15,6 +15,7 @@ from engine.errors import InvalidSpace
 from engine.spaces import AnyNetSpace, RegNetSpace
 from engine.spaces.checks import RULES
 from engine.spaces.laws import Law
+from webapp.wording import plain
 
 STAGE_COLUMN = re.compile(r"(d|w|b|g|groups)_([1-8])")
 STAGE_LAWS = {"d": "depths", "w": "widths", "b": "bottleneck_ratios", "g": "group_widths", "groups": "groups"}
@@ -23,7 +24,7 @@ SHARED = {"bottleneck_ratio": "bottleneck_ratios", "group_width": "group_widths"
 
 def restriction(column: str, low: float | None, high: float | None) -> str:
     """A range as it stands in an address."""
-    return ":".join([column, *("" if bound is None else f"{bound:.12g}" for bound in (low, high))])
+    return ":".join([column, *("" if bound is None else plain(bound) for bound in (low, high))])
 
 
 def restricted(space: AnyNetSpace | RegNetSpace, asked: Iterable[str]) -> AnyNetSpace | RegNetSpace:

@@ -14,11 +14,9 @@ from engine.statistics.population import FloatArray
 from webapp.analysis import statistics
 from webapp.analysis.errors import quarter_table
 from webapp.analysis.fronts import front_of
-from webapp.analysis.populations import AnalysedPopulation, with_unit
+from webapp.analysis.populations import FIT, AnalysedPopulation, with_unit
 from webapp.analysis.tables import Table
 from webapp.queries import COMPLEXITIES
-
-FIT = "e_fit"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +44,8 @@ class ColumnAgainstError:
 
     @property
     def table(self) -> Table:
-        return quarter_table(self.values, self.population.errors, with_unit(self.name), self.name)
+        unit = "millions" if self.is_cost else ""
+        return quarter_table(self.values, self.population.errors, with_unit(self.name), self.name, unit=unit)
 
 
 def varying_columns(population: AnalysedPopulation) -> list[str]:

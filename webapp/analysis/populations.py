@@ -37,6 +37,7 @@ from webapp.models import Family, ImportedPopulation, Regime, Space
 from webapp.queries import COMPLEXITIES, SAMPLE_ID, ErrorChoice, TrainedPopulation
 from webapp.wording import compact, open_range
 
+FIT = "e_fit"
 LISTED = 10  # best designs, and as many of the worst
 DRAWN_AT_MOST = 2000  # points of a scatter; more are thinned for drawing, never for computing
 
@@ -209,8 +210,11 @@ class _Errors(ABC):
     def fits(self) -> FloatArray | None:
         """e_fit of the samples that are drawn, shape (drawn,); NaN where not computed or no RegNet has the stages.
 
-        None for a RegNet space, whose widths are quantised linear by design, and for imports without designs.
+        None for a RegNet space, whose widths are quantised linear by design, for imports without designs, and for those
+        that have a column of this name.
         """
+        if FIT in self.samples:
+            return None
         if self.kept:
             return self.kept.fits
         return statistics.linear_fits(self.samples[SAMPLE_ID][self.drawn_rows].astype(int), self.load_designs)
@@ -232,6 +236,7 @@ class SpacePopulation(_Errors):
     total: int | None = None
     ranges: tuple[tuple[str, Range], ...] = ()
     kept: KeptDesigns | None = None
+    has_parameters: bool = True  # False while only complexities and errors are loaded
 
     @property
     def token(self) -> str:
@@ -331,6 +336,7 @@ def load_populations(selection: Selection, rows: SelectedRows, *, parameters: bo
             data=queries.load_trained(space=space, regime=regime, error=selection.error, parameters=parameters),
             name=f"{space.name}, {regime.name}" if several else space.name,
             error=selection.error,
+            has_parameters=parameters,
         )
         for space, regime in rows.trained
     ]

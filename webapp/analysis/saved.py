@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 from webapp.analysis.analysis import Analysis, analyse, remembered
 from webapp.analysis.populations import known_columns
 from webapp.analysis.selection import Selection, find_rows
@@ -21,7 +23,7 @@ def saved_analysis(page: ResultPage) -> Analysis:
     snapshot, at = page.snapshot, page.frozen_at
     if snapshot is None or at is None:
         return analyse(selection, page.team)
-    version = f"frozen-{page.pk}-{at.isoformat()}"
+    version = blake2b(f"frozen-{page.pk}-{at.isoformat()}".encode(), digest_size=12).hexdigest()
     return remembered(
         page.team, selection, version, lambda: Analysis(selection, unpack(bytes(snapshot), page.team), version)
     )

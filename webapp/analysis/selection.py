@@ -15,6 +15,7 @@ from typing import TypeVar
 from engine.statistics.population import Range
 from webapp.models import ImportedPopulation, Regime, Space, Team
 from webapp.queries import COMPLEXITIES, ErrorChoice
+from webapp.wording import plain
 
 MOST_POPULATIONS = 7  # one for each colour
 MOST_RESTRICTIONS = 10
@@ -112,7 +113,7 @@ class Selection:
 def range_values(ranges: Iterable[tuple[str, Range]]) -> list[tuple[str, str]]:
     """Ranges as an address holds them."""
     return [
-        (end + column, f"{bound:.12g}")
+        (end + column, plain(bound))
         for column, bounds in ranges
         for end, bound in zip(ENDS, bounds, strict=True)
         if bound is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,6 +100,8 @@ def restriction_words(asked: str) -> str:
     try:
         low, high = (float(bound) if bound else None for bound in limits.split(":"))
     except ValueError:
+        return asked
+    if not all(bound is None or math.isfinite(bound) for bound in (low, high)):
         return asked
     return range_words(column, low, high)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
 from django.utils.text import slugify
@@ -331,9 +331,25 @@ class Column:
         return ["_".join(filter(None, (self.name, part, self.unit))) for part in self.kind.parts]
 
 
+def _told_apart(columns: Sequence[Column]) -> list[Column]:
+    taken: set[str] = set()
+    apart = []
+    for column in columns:
+        named, number = column, 1
+        while taken.intersection(named.fields):
+            number += 1
+            named = replace(column, name=f"{column.name}_{number}")
+        taken.update(named.fields)
+        apart.append(named)
+    return apart
+
+
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells; the first cell of a row is its head."""
+    """Rows of cells; the first cell of a row is its head.
+
+    A column whose fields another has already gets a number behind its name, so that no file loses a column.
+    """
 
     label: str
     columns: Sequence[Column]
@@ -343,6 +359,7 @@ class Table:
     def __post_init__(self) -> None:
         if not self.slug:
             object.__setattr__(self, "slug", slugify(self.label))
+        object.__setattr__(self, "columns", _told_apart(self.columns))
 
     @property
     def fields(self) -> list[str]:

@@ -96,7 +96,7 @@ def what_if_table(parent: SpacePopulation, result: WhatIfResult) -> Table:
 
 def what_if_steps(parent: SpacePopulation, result: WhatIfResult) -> Table:
     """The steps of both EDFs, one row an error."""
-    curves = {"inside": result.edf, parent.name: parent.edf}
+    curves = [("inside", result.edf), (parent.name, parent.edf)]
     columns = [
         Column("Samples", "samples", tables.Text),
         Column("Error (%)", "error", unit="percent"),
@@ -104,7 +104,7 @@ def what_if_steps(parent: SpacePopulation, result: WhatIfResult) -> Table:
     ]
     rows = [
         [tables.Text(name), tables.Number(error), tables.Number(fraction)]
-        for name, edf in curves.items()
+        for name, edf in curves
         for error, fraction in zip(edf.errors.tolist(), edf.fractions.tolist(), strict=True)
     ]
     return Table("What if", columns, rows)

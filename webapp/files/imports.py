@@ -37,6 +37,7 @@ MOST_EXACT = 2**53  # a whole number beyond it would lose digits as a float, sil
 # What Python's float reads; other cells of a typed file, such as dates, are no numbers.
 NUMERIC = (float, int, str, bytes, Decimal)
 # Names that figures and tables use for themselves.
+LARGEST_NUMBER = 1e100  # beyond it sums and spans of a column leave the range of a float
 RESERVED = frozenset({SAMPLE_ID, "index", "label", "url"})
 ERROR_NAMES = re.compile(r"(^|[^a-z])(err|error|acc|accuracy)([^a-z]|$)")
 
@@ -272,7 +273,7 @@ def _number(cell: object, file: RowFile) -> float:
         value = float(cell)
     except OverflowError:
         raise ValueError("no number") from None
-    if not math.isfinite(value):
+    if not abs(value) <= LARGEST_NUMBER:  # nor where it is not a number
         raise ValueError("no number")
     if abs(value) >= MOST_EXACT and _is_whole(cell) and abs(int(cell)) > MOST_EXACT:
         raise _TooLongError

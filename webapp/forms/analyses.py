@@ -13,6 +13,7 @@ from webapp.analysis import Analysis, InvalidSelection, Selection, UnknownPopula
 from webapp.analysis.populations import with_unit
 from webapp.analysis.selection import SelectedRows, find_rows
 from webapp.models import Team
+from webapp.wording import plain
 
 
 @contextmanager
@@ -61,4 +62,4 @@ def range_fields(columns: Iterable[str], selection: Selection) -> list[RangeFiel
 
 
 def _text(bound: float | None) -> str:
-    return "" if bound is None else f"{bound:.12g}"
+    return "" if bound is None else plain(bound)

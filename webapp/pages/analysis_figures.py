@@ -13,14 +13,13 @@ from webapp.analysis.fronts import front_sentence
 from webapp.analysis.in_order import path_table
 from webapp.analysis.narrowing import restriction
 from webapp.analysis.parameters import (
-    FIT,
     ColumnAgainstError,
     FitAgainstError,
     column_against_error,
     fit_against_error,
     varying_columns,
 )
-from webapp.analysis.populations import DRAWN_AT_MOST, with_unit
+from webapp.analysis.populations import DRAWN_AT_MOST, FIT, with_unit
 from webapp.analysis.reach import (
     CostTest,
     cost_table,

@@ -130,7 +130,10 @@ def _read_populations(page: ResultPage) -> bool:
 
     They are locked, so that none of them, and no batch of theirs, is deleted before this transaction ends.
     """
-    trained, imported = _named_populations(page.analysis)
+    try:
+        trained, imported = _named_populations(page.analysis)
+    except ValueError:  # an address that is none, such as an older version may have kept
+        return False
     wanted: list[tuple[type[Space | Regime | ImportedPopulation], set[int]]] = [
         (Space, {space for space, _ in trained}),
         (Regime, {regime for _, regime in trained}),

@@ -5,8 +5,9 @@
   const opener = document.querySelector("[data-unfold]");
   const openAll = () => folds().forEach((fold) => (fold.open = true));
   const note = () => { if (opener) opener.hidden = folds().every((fold) => fold.open); };
+  const named = (id) => { try { return id && document.getElementById(decodeURIComponent(id)); } catch { return null; } }; // an address may hold anything
   const reveal = (id) => {
-    const target = id && document.getElementById(decodeURIComponent(id));
+    const target = named(id);
     if (!target) return;
     const around = folds().filter((fold) => !fold.open && (fold.contains(target) || fold.parentElement === target));
     for (const fold of around) fold.open = true;
@@ -16,7 +17,7 @@
   if (narrow.matches) for (const fold of folds()) fold.open = false;
   document.addEventListener("part:loaded", (event) => {
     if (narrow.matches) for (const fold of event.target.querySelectorAll("details[data-fold]")) if (fold.parentElement !== event.target) fold.open = false;
-    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const target = named(location.hash.slice(1));
     if (target && event.target.contains(target)) reveal(location.hash.slice(1)); // the place that the address leads to has come
     note();
   });

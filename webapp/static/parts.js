@@ -10,7 +10,7 @@
   const waiting = () => [...document.querySelectorAll("[data-part] [data-to-come]")];
   let wanted = ""; // the place that the address leads to, until somebody goes on from there
   const seek = () => {
-    wanted = decodeURIComponent(location.hash.slice(1));
+    try { wanted = decodeURIComponent(location.hash.slice(1)); } catch { wanted = ""; } // an address may hold anything
     if (wanted && !document.getElementById(wanted)) waiting().forEach(load);
   };
   const isAway = (target) => target.checkVisibility() && !(target.getBoundingClientRect().top < innerHeight && target.getBoundingClientRect().bottom > 0);

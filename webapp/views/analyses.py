@@ -109,15 +109,15 @@ def part_response(analysis: Analysis, links: Links, name: str) -> HttpResponse:
 
 @team_page
 def edf_csv(request: TeamRequest) -> HttpResponseBase:
-    """The steps of every EDF of an analysis: one row an error."""
+    """The steps of every EDF of an analysis as it is drawn: one row an error."""
     return edf_steps(read_analysis(request.GET, request.team))
 
 
 def edf_steps(analysis: Analysis) -> HttpResponseBase:
     rows = (
         [*population.origin, float(error), float(fraction)]
-        for population in analysis.used
-        for error, fraction in zip(population.edf.errors, population.edf.fractions, strict=True)
+        for population, edf in analysis.drawn_edfs
+        for error, fraction in zip(edf.errors, edf.fractions, strict=True)
     )
     return csv_response("error-edf", ["space", "regime", "error_percent", "fraction"], rows)
 
@@ -141,5 +141,7 @@ def population_response(kind: str, population: AnalysedPopulation) -> HttpRespon
     names = [SAMPLE_ID, *(name for name in samples.names if name != SAMPLE_ID)]
     columns: dict[str, object] = {name: samples[name] for name in names}
     if population.ranges:
-        columns[FILTER_COLUMN] = ["; ".join(filter_words(population.ranges))] * samples.n
+        columns[FILTER_COLUMN + "_" * (FILTER_COLUMN in columns)] = [
+            "; ".join(filter_words(population.ranges))
+        ] * samples.n
     return table_response(kind, file_name(population), columns)

@@ -122,13 +122,14 @@ def _population(seen: Seen, /, pair: str, kind: str) -> HttpResponseBase:
 def _report(seen: Seen, /) -> HttpResponseBase:
     """The whole page as one HTML file with its notes. One from a link leads nowhere, and doesn't name the link."""
     page = seen.page
+    author = str(page.updated_by) if seen.address else ""  # a link tells nobody's name
     html = report_page(
         "results/report.html",
         seen.analysis,
         seen.report_links,
         team=page.team.name,
         address=seen.address,
-        more={"result": page, "notes": render_markdown(page.notes)},
+        more={"result": page, "notes": render_markdown(page.notes), "author": author},
     )
     return file_response(f"{slugify(page.title) or 'result'}.html", html, "text/html")
 

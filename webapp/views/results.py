@@ -21,7 +21,7 @@ from django.views.decorators.http import require_safe
 
 from webapp import plots, queries, services
 from webapp.access import TeamRequest, link_of, result_of, team_action, team_form, team_page
-from webapp.analysis import AnalysedPopulation, Analysis, UnknownPopulation
+from webapp.analysis import AnalysedPopulation, Analysis, InvalidSelection, UnknownPopulation
 from webapp.analysis.lines import ResultLine, current_versions, fresh_line, result_lines
 from webapp.analysis.saved import SCHEMA, saved_analysis
 from webapp.analysis.snapshots import pack
@@ -115,8 +115,8 @@ def _end(request: TeamRequest, name: str, default: float) -> float:
         value = float(text or default)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value):
-        raise BadRequest(f"{name} must be a number, got {text[:20]}.")
+    if not 0 <= value <= 100:
+        raise BadRequest(f"{name} must be an error from 0 to 100, got {text[:20]}.")
     return value
 
 
@@ -160,10 +160,15 @@ def result_page(request: TeamRequest, result_id: int) -> HttpResponseBase:
     page = result_of(request.team, result_id)
     if request.GET.get("p"):
         return redirect(f"{reverse('analyses')}?{request.GET.urlencode()}")
-    analysis, whole = _analysis(page), is_whole(request)
-    context = {**_about(page), "may_edit": request.may_write, "whole_page": whole_page(request)}
+    (analysis, problem), whole = _analysis(page), is_whole(request)
+    context = {
+        **_about(page),
+        "author": str(page.updated_by),
+        "may_edit": request.may_write,
+        "whole_page": whole_page(request),
+    }
     if analysis is None or analysis.is_empty:
-        return render(request, "results/waiting.html", context | _waiting(analysis))
+        return render(request, "results/waiting.html", context | _waiting(analysis, problem))
     if whole:
         context["choice"] = choice_of(request.team, analysis.selection, analysis.populations)
     view = AnalysisPage(analysis, member_links(request, page), whole=whole, steps=page.frozen_at is None)
@@ -171,12 +176,14 @@ def result_page(request: TeamRequest, result_id: int) -> HttpResponseBase:
     return sent_in_parts(request, parts)
 
 
-def _analysis(page: ResultPage) -> Analysis | None:
-    """None where one of its populations was deleted."""
+def _analysis(page: ResultPage) -> tuple[Analysis | None, str]:
+    """None where it can't be made any more, and why."""
     try:
-        return saved_analysis(page)
+        return saved_analysis(page), ""
     except UnknownPopulation:
-        return None
+        return None, "A population of this page was deleted. Pages that are frozen keep their data; this one was live."
+    except InvalidSelection as error:
+        return None, f"What this page asks for is not there any more: {error}"
 
 
 def _about(page: ResultPage) -> dict[str, Any]:
@@ -187,10 +194,10 @@ def _about(page: ResultPage) -> dict[str, Any]:
     return context
 
 
-def _waiting(analysis: Analysis | None) -> dict[str, Any]:
+def _waiting(analysis: Analysis | None, problem: str) -> dict[str, Any]:
     populations = analysis.populations if analysis else ()
     counts = [f"{one.name}: {counts_in_words(one)}" for one in populations]
-    return {"gone": analysis is None, "counts": counts}
+    return {"gone": problem, "counts": counts}
 
 
 @team_form
@@ -275,9 +282,9 @@ def shared(request: HttpRequest, token: str) -> HttpResponseBase:
     page = services.open_shared_page(token)
     if page is None:
         raise Http404("No such page.")
-    analysis, context = _analysis(page), _about(page) | {"whole_page": whole_page(request)}
+    (analysis, problem), context = _analysis(page), _about(page) | {"whole_page": whole_page(request)}
     if analysis is None or analysis.is_empty:
-        html = render_to_string("results/waiting.html", context | _waiting(analysis) | {"visitor": True})
+        html = render_to_string("results/waiting.html", context | _waiting(analysis, problem) | {"visitor": True})
         return untraceable(HttpResponse(html))
     view = AnalysisPage(analysis, visitor_links(token), whole=is_whole(request))
     parts = rendered_in_parts("results/shared.html", view.early() | context, view.rest)
