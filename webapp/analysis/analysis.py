@@ -81,7 +81,8 @@ class Analysis:
         rows = SelectedRows(((population.space, population.regime),), ())
         (whole,) = load_populations(self.selection, rows)
         known = np.isin(whole.samples[SAMPLE_ID], population.samples[SAMPLE_ID])
-        data = replace(population.data, population=whole.samples.select(known))
+        samples = replace(whole.samples.select(known), failed=population.failed, pending=population.pending)
+        data = replace(population.data, population=samples)
         return replace(population, data=data, has_parameters=True)
 
     @cached_property
