@@ -132,15 +132,3 @@ def counted(count: int, noun: str, plural: str = "") -> str:
 def joined(words: list[str], last: str = "and") -> str:
     """a, b and c."""
     return " ".join([", ".join(words[:-1]), last, words[-1]]) if len(words) > 1 else "".join(words)
-
-
-def as_number(text: str) -> float | int | str:
-    """A number as a page shows it, as a number again: 1,234.5, or one with a true minus; other text stays."""
-    plain = text.replace(",", "").replace("\N{MINUS SIGN}", "-")
-    try:
-        value = float(plain)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        return text.replace(NBSP, " ")
-    return int(value) if value.is_integer() and "." not in plain else value

@@ -21,7 +21,6 @@ from webapp import queries
 from webapp.files.exports import table_response
 from webapp.models import Sample
 from webapp.pages import reports
-from webapp.wording import as_number
 
 pytestmark = pytest.mark.django_db
 
@@ -188,15 +187,6 @@ def test_text_that_a_spreadsheet_takes_for_a_formula_gets_an_apostrophe_and_numb
     lines = list(csv.reader(io.StringIO(text, newline="")))
     assert [line[0] for line in lines] == ["'=a", "'=1+1", "'+1", "'-1", "'@x", "'\tx", "'\rx", "x"]
     assert lines[1][1] == "-1.5"
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [("1,234.5", 1234.5), ("−0.5", -0.5), ("12", 12), ("5 %", "5 %"), ("1–2", "1–2"), ("nan", "nan"), ("", "")],
-)
-def test_cells_that_are_numbers_stay_numbers(text: str, number: float | str) -> None:
-    assert as_number(text) == number
-    assert type(as_number(text)) is type(number)
 
 
 def test_the_report_holds_everything_and_asks_for_nothing(study: Study) -> None:

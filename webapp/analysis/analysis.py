@@ -190,12 +190,16 @@ Versions = Mapping[tuple[int, int], str]  # by the ids of a space and a regime
 _analyses: Memory[Analysis] = Memory(MOST_BYTES, size=lambda analysis: analysis.bytes + 10_000)
 
 
-def analyse(selection: Selection, team: Team) -> Analysis:
+def analyse(selection: Selection, team: Team, rows: SelectedRows | None = None) -> Analysis:
     """The analysis of a team's populations as they are now, remembered until one of them changes.
 
-    Raises `UnknownPopulation` where the team lacks one, `InvalidSelection` where none has a column to filter by.
+    ``rows`` are those of the selection where they have been found already. Raises `UnknownPopulation` where the team
+    lacks one, `InvalidSelection` where none has a column to filter by.
     """
-    rows = find_rows(selection, team)
+    return _analyse(selection, team, rows or find_rows(selection, team))
+
+
+def _analyse(selection: Selection, team: Team, rows: SelectedRows) -> Analysis:
     version = version_of(rows, versions_of([rows]))
     return remembered(
         team,

@@ -9,7 +9,7 @@ from engine.statistics.bootstrap import Estimate
 from engine.statistics.population import whole_numbers
 from webapp import queries
 from webapp.access import TeamRequest, regime_of, space_of
-from webapp.analysis import AnalysedPopulation
+from webapp.analysis import AnalysedPopulation, analyse
 from webapp.analysis.comparing import PopulationPair
 from webapp.analysis.in_order import InOrder
 from webapp.analysis.populations import known_columns
@@ -23,7 +23,7 @@ from webapp.api.schemas import (
     or_problem,
 )
 from webapp.api.tokens import READER
-from webapp.forms.analyses import read_analysis, read_rows, read_selection
+from webapp.forms.analyses import read_analysis, read_rows, read_selection, refused
 from webapp.pages.analysis_tables import table_exists, table_of
 
 router = Router(tags=["populations and analyses"])
@@ -92,9 +92,11 @@ def get_table(request: TeamRequest, name: str, chosen: Query[AnalysisQuery]) -> 
     The numbers are those of the page in full precision; an interval is two columns, ..._low and ..._high.
     """
     selection = read_selection(request.GET)
-    if not table_exists(name, known_columns(read_rows(selection, request.team))):
+    rows = read_rows(selection, request.team)
+    if not table_exists(name, known_columns(rows)):
         raise Http404(f"An analysis has no table {name[:60]}.")
-    table = table_of(read_analysis(request.GET, request.team), name)
+    with refused():
+        table = table_of(analyse(selection, request.team, rows), name)
     if table is None:
         raise Http404(f"This analysis has no table {name[:60]}.")
     return {"name": name, "label": table.label, "columns": table.as_columns()}

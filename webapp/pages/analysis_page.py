@@ -9,7 +9,7 @@ from webapp import queries
 from webapp.analysis import AnalysedPopulation, Analysis
 from webapp.pages.edf_figures import EDF
 from webapp.pages.links import Links
-from webapp.pages.population_words import counts_in_words
+from webapp.pages.population_words import counts_of
 from webapp.pages.sections import Verdict, later_sections
 from webapp.pages.steps import step_bar
 
@@ -62,7 +62,7 @@ class AnalysisPage:
             "analysis": analysis,
             "links": links,
             "whole": self.whole,
-            "counts": [f"{one.name}: {counts_in_words(one)}" for one in analysis.populations],
+            "counts": counts_of(analysis.populations),
             "crumbs": [(one, links.population(one)) for one in analysis.populations],
             "refine_focus": links.refine(focus),
             "downloads": downloads_of(analysis, links),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from webapp.analysis import AnalysedPopulation
 from webapp.wording import NBSP, fixed
@@ -21,6 +22,11 @@ def counts_in_words(population: AnalysedPopulation) -> str:
     if population.data.cancelled:
         said += f", {population.data.cancelled:,} cancelled"
     return f"{said}, {population.left_out:,} of its file left out" if population.left_out else said
+
+
+def counts_of(populations: Iterable[AnalysedPopulation]) -> list[str]:
+    """The counts of each, with its name before them."""
+    return [f"{one.name}: {counts_in_words(one)}" for one in populations]
 
 
 def middle_of(population: AnalysedPopulation) -> tuple[str, str, str]:

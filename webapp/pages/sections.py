@@ -36,7 +36,6 @@ from webapp.pages.analysis_figures import (
 )
 from webapp.pages.figures import Figure
 from webapp.pages.links import Links
-from webapp.pages.population_words import counts_in_words
 from webapp.pages.regime_words import regime_differences
 from webapp.queries import COMPLEXITIES
 from webapp.wording import joined
@@ -101,10 +100,6 @@ class Verdict(Section):
     @cached_property
     def figures(self) -> Sequence[Figure]:
         return (self.edf,)
-
-    @property
-    def counts(self) -> list[str]:
-        return [f"{one.name}: {counts_in_words(one)}" for one in self.analysis.populations]
 
     @cached_property
     def normalised_sentence(self) -> str:

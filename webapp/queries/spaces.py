@@ -24,11 +24,6 @@ class SpaceLine:
         return sum(line.trained for line in self.populations)
 
     @property
-    def analysis_query(self) -> str:
-        """What chooses its populations in the address of an analysis."""
-        return "&".join(f"p={line.space_id}-{line.regime_id}" for line in self.populations if line.trained)
-
-    @property
     def only(self) -> PopulationSummary | None:
         """Its population where there is one regime and nothing to come: the one whose mean may stand alone."""
         return self.populations[0] if len(self.populations) == 1 and not self.populations[0].pending else None

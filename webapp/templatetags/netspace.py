@@ -40,11 +40,6 @@ def fixed(value: float | None, digits: int = 1) -> str:
 
 
 @register.filter
-def within(interval: tuple[float, float]) -> str:
-    return wording.within(interval)
-
-
-@register.filter
 def signed(value: float | None, digits: int = 1) -> str:
     return NONE if value is None else wording.signed(value, digits)
 
@@ -52,11 +47,6 @@ def signed(value: float | None, digits: int = 1) -> str:
 @register.filter
 def percent(share: float | None, digits: int = 1) -> str:
     return NONE if share is None else wording.percent(share, digits)
-
-
-@register.filter
-def p_value(p: float) -> str:
-    return wording.p_value(p)
 
 
 @register.filter

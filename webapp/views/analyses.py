@@ -18,7 +18,7 @@ from webapp.forms.analyses import read_analysis, read_selection, refused
 from webapp.pages.analysis_page import CHOOSE, AnalysisPage
 from webapp.pages.chooser import choice_of
 from webapp.pages.links import Links
-from webapp.pages.population_words import counts_in_words, file_name
+from webapp.pages.population_words import counts_of, file_name
 from webapp.pages.rendering import section_html
 from webapp.pages.sections import SECTIONS
 from webapp.queries import SAMPLE_ID
@@ -75,7 +75,7 @@ def _empty(request: TeamRequest, analysis: Analysis, links: Links) -> dict[str, 
     selection = analysis.selection
     return {
         "section": "analyses",
-        "counts": [f"{one.name}: {counts_in_words(one)}" for one in analysis.populations],
+        "counts": counts_of(analysis.populations),
         "choice": choice_of(request.team, selection, analysis.populations),
         "filter_words": filter_words(selection.ranges),
         "all_samples": links.view(replace(selection, ranges=())),

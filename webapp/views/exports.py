@@ -42,7 +42,7 @@ def analysis_figure(request: TeamRequest, element: str, kind: Picture) -> HttpRe
     if not figure_exists(element, known_columns(rows)):
         raise Http404(NO_FIGURE)
     with refused():
-        return figure_file(figure_of(analyse(selection, request.team), element, Links()), kind)
+        return figure_file(figure_of(analyse(selection, request.team, rows), element, Links()), kind)
 
 
 @team_page
@@ -52,7 +52,7 @@ def analysis_table(request: TeamRequest, element: str, kind: str) -> HttpRespons
     if not table_exists(element, known_columns(rows)):
         raise Http404(NO_TABLE)
     with refused():
-        return table_file(table_of(analyse(selection, request.team), element), element, kind)
+        return table_file(table_of(analyse(selection, request.team, rows), element), element, kind)
 
 
 @team_page

@@ -33,7 +33,7 @@ from webapp.pages.analysis_page import AnalysisPage
 from webapp.pages.chooser import choice_of
 from webapp.pages.links import Links
 from webapp.pages.markdown import render_markdown
-from webapp.pages.population_words import counts_in_words
+from webapp.pages.population_words import counts_of
 from webapp.services import Refused
 from webapp.views.analyses import is_whole, whole_page
 from webapp.views.in_parts import rendered_in_parts, sent_in_parts
@@ -196,7 +196,7 @@ def _about(page: ResultPage) -> dict[str, Any]:
 
 def _waiting(analysis: Analysis | None, problem: str) -> dict[str, Any]:
     populations = analysis.populations if analysis else ()
-    counts = [f"{one.name}: {counts_in_words(one)}" for one in populations]
+    counts = counts_of(populations)
     return {"gone": problem, "counts": counts}
 
 
