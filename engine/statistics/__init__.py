@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.statistics.bootstrap import empirical_bootstrap, mean_error
-from engine.statistics.comparisons import compare_errors, holm, ks_test
+from engine.statistics.comparisons import Verdict, compare_all, compare_errors, fewest_to_differ, holm, ks_test
 from engine.statistics.correlation import cost_correlation, rank_correlation
 from engine.statistics.edf import (
     anytime_edf_band,
@@ -23,7 +23,6 @@ from engine.statistics.refine import suggest_refinements, what_if
 from engine.statistics.reweight import Source, reweight
 from engine.statistics.search import expected_best, random_search_curve, sample_size_study
 from engine.statistics.sequential import (
-    Verdict,
     alpha_of_each_pair,
     anytime_mean,
     anytime_median,
@@ -40,6 +39,7 @@ __all__ = [
     "area_under_edf",
     "best_designs",
     "common_limits",
+    "compare_all",
     "compare_errors",
     "compare_normalised",
     "compare_sequentially",
@@ -50,6 +50,7 @@ __all__ = [
     "error_edf",
     "expected_best",
     "failure_bounds",
+    "fewest_to_differ",
     "holm",
     "ks_interval",
     "ks_test",

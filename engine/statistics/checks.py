@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -21,6 +23,32 @@ def check_errors(errors: Errors, *, name: str = "errors", at_least: int = 1) -> 
             f"{name} must hold at least {at_least} {samples}, got {errors.n}.", parameter=name, value=errors.n
         )
     return errors.errors
+
+
+def check_outcomes(errors: Errors, *, name: str = "errors") -> FloatArray:
+    """What became of each network, float64 of shape (n,): percent, inf (failed by its own doing) or nan (says nothing).
+
+    Of a `Population` the errors of its samples, and an inf for each that failed by its own doing.
+    """
+    if isinstance(errors, Population):
+        return np.concatenate([errors.errors, np.full(errors.failed, math.inf)])
+    try:
+        values = np.asarray(errors, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidPopulation(f"{name} must hold numbers: {error}.", parameter=name) from error
+    if values.ndim != 1:
+        raise InvalidPopulation(f"{name} must have one dimension, got {values.ndim}.", parameter=name)
+    bad = (values < 0) | ((values > 100) & (values != math.inf))
+    if bad.any():
+        row = int(np.argmax(bad))
+        value = float(values[row])
+        raise InvalidPopulation(
+            f"{name}, row {row}: must be a percentage from 0 to 100, inf (failed by its own doing) or nan (says "
+            f"nothing), got {value}.",
+            parameter=name,
+            value=value,
+        )
+    return values
 
 
 def check_values(values: npt.ArrayLike, *, n: int, name: str = "values") -> FloatArray:

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import InvalidPopulation
-from engine.statistics.bootstrap import empirical_bootstrap
-from engine.statistics.comparisons import compare_errors, holm
+from engine.statistics.bootstrap import empirical_bootstrap, mean_interval
+from engine.statistics.comparisons import holm, ks_test
 from engine.statistics.edf import ErrorEdf, error_edf
 from engine.statistics.population import FloatArray, Population
 
@@ -193,15 +193,16 @@ def _effect(errors: FloatArray, inside: BoolArray, *, seed: int) -> _Effect:
     """
     if inside.all():
         return _Effect(ks_distance=0.0, ks_interval=(0.0, 0.0), p_value=1.0, mean_difference=0.0, interval=(0.0, 0.0))
-    comparison = compare_errors(errors[inside], errors[~inside], seed=seed)
+    a, b = errors[inside], errors[~inside]
+    test = ks_test(a, b)
     share = 1 - float(inside.mean())
-    low, high = comparison.interval
-    nearest, furthest = comparison.ks_interval
+    low, high = mean_interval(a, b, seed=seed) if min(len(a), len(b)) > 1 else (-100.0, 100.0)
+    nearest, furthest = test.interval
     return _Effect(
-        ks_distance=share * comparison.ks_distance,
+        ks_distance=share * test.distance,
         ks_interval=(share * nearest, share * furthest),
-        p_value=comparison.p_value,
-        mean_difference=share * comparison.mean_difference,
+        p_value=test.p_value,
+        mean_difference=share * float(a.mean() - b.mean()),
         interval=(share * low, share * high),
     )
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -14,23 +14,17 @@ from scipy import special
 from engine.checks import whole_number
 from engine.errors import InvalidPopulation
 from engine.statistics.bootstrap import Estimate
-from engine.statistics.checks import Errors, check_errors, check_share
+from engine.statistics.checks import Errors, check_errors, check_outcomes, check_share
+from engine.statistics.comparisons import LOWER, MARGIN, Verdict
 from engine.statistics.edf import anytime_edf_band
 from engine.statistics.population import FloatArray
+from engine.statistics.theta import estimate_theta
 
 MEAN_SHOWN_FROM = 50  # samples; the mean's sequence is asymptotic
 PRIOR = 0.5  # a of the beta law over the alternatives
+RANK_BETS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97)
+GUARD = 3.0  # standard errors of theta from 1/2
 LARGEST_LOG = 700.0  # exp(700) is near the end of float64
-
-
-class Verdict(StrEnum):
-    """What a sequential comparison has found so far."""
-
-    A_LOWER = "a_lower"
-    B_LOWER = "b_lower"
-    ALIKE = "alike"
-    OPEN = "open"
-    BUDGET_USED = "budget_used"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,17 +37,25 @@ class SequentialPath:
         Number of the pair in draw order, from 1; the pairs left out are missing.
     outcomes : int ndarray of shape (k,)
         1 where A has the lower error, -1 where B has, 0 for a tie.
-    e_values : ndarray of shape (k,)
-        Evidence against "A is lower as often as B", at most exp(700).
+    log_e_values : ndarray of shape (k,)
+        Natural logarithm of the evidence against theta = 1/2, whichever is lower.
+    log_e_for : ndarray of shape (2, k)
+        The same for A lower, and for B lower.
     low, high : ndarray of shape (k,)
-        Confidence sequence of the probability that A is lower.
+        Confidence sequence of theta.
     """
 
     pairs: npt.NDArray[np.int64]
     outcomes: npt.NDArray[np.int64]
-    e_values: FloatArray
+    log_e_values: FloatArray
+    log_e_for: FloatArray
     low: FloatArray
     high: FloatArray
+
+    @property
+    def e_values(self) -> FloatArray:
+        """The evidence, at most exp(700), shape (k,)."""
+        return _exp(self.log_e_values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,18 +65,19 @@ class SequentialComparison:
     Attributes
     ----------
     verdict : Verdict
+        *A lower*, *B lower*, *alike*, *open* or *budget used*.
     decided_at : int or None
         The number of the pair, from 1, at which the verdict was reached; None while there is none.
     p_value : float
         Always valid: the smallest 1 / e-value so far, at most 1.
     e_value : float
-        After the last pair.
-    probability : float
-        Estimate of P(A lower | not tied), (W + 1/2) / (W + L + 1); 0.5 before the first pair.
+        After the last pair, at most exp(700).
+    theta : float
+        Share of the pairs that A wins, ties half; 0.5 before the first.
     interval : tuple[float, float]
-        Its confidence sequence at level 1 - alpha after the last pair.
+        Confidence sequence of theta at level 1 - alpha after the last pair; it ends at 1/2 where one is lower.
     won, lost, tied, left_out : int
-        Pairs where A is lower, where B is, where neither is, and those with a failure other than divergence.
+        Pairs where A is lower, where B is, where neither is, and those of which one says nothing.
     n : int
         Pairs looked at, all four together.
     alpha, margin : float
@@ -85,7 +88,7 @@ class SequentialComparison:
     decided_at: int | None
     p_value: float
     e_value: float
-    probability: float
+    theta: float
     interval: tuple[float, float]
     won: int
     lost: int
@@ -96,26 +99,35 @@ class SequentialComparison:
     margin: float
     path: SequentialPath
 
+    @property
+    def differs_without_side(self) -> bool:
+        """Whether there is evidence enough that the two differ, but the guard of the side is not met."""
+        return self.verdict in (Verdict.OPEN, Verdict.BUDGET_USED) and self.p_value <= self.alpha
+
 
 def compare_sequentially(
     errors_a: npt.ArrayLike,
     errors_b: npt.ArrayLike,
     *,
     alpha: float = 0.05,
-    margin: float = 0.1,
+    margin: float = MARGIN,
     budget: int | None = None,
 ) -> SequentialComparison:
-    """Compare two spaces pair by pair; exact, and valid however often one looks.
+    """Compare two spaces pair by pair; valid however often one looks.
 
-    With W pairs won by A and L by B (ties say nothing), the e-value against theta = P(A lower | not tied) = 1/2 is
-    B(1/2 + W, 1/2 + L) / (B(1/2, 1/2) 2^-(W + L)); the confidence sequence is the running intersection of all theta
-    with B(1/2 + W, 1/2 + L) / (B(1/2, 1/2) theta^W (1 - theta)^L) < 1 / alpha (Ville's inequality).
+    The evidence is the mean of two bets on each pair, given those before it: on who wins it, and on the difference of
+    the ranks of both among all errors so far. Where both spaces have one law both are e-processes whatever that law is
+    (Ville 1939; Ramdas et al. 2023). Where the laws differ with theta = 1/2, a verdict needs theta's estimate to lie
+    three standard errors from 1/2 as well. The confidence sequence of theta, the running intersection of all theta
+    with B(1/2 + W, 1/2 + L) / (B(1/2, 1/2) theta^W (1 - theta)^L) < 1 / alpha, W and L the pairs won and lost with
+    half of the ties each, is exact for every two laws.
 
     Parameters
     ----------
     errors_a, errors_b : array_like of shape (n,)
         Percent, in draw order, the i-th of A against the i-th of B; the longer one's rest waits for its partners.
-        ``inf`` is a diverged run, worse than any error; ``nan`` (or None) another failure: its pair is left out.
+        ``inf`` is a network that failed by its own doing, worse than any error; ``nan`` (or None) one that says
+        nothing: its pair is left out.
     alpha : float
         A or B is called lower where the e-value reaches 1 / alpha. For several spaces see `alpha_of_each_pair`.
     margin : float
@@ -128,25 +140,29 @@ def compare_sequentially(
         raise InvalidPopulation(f"margin must lie between 0 and 0.5, got {margin}.", parameter="margin", value=margin)
     if budget is not None:
         whole_number(budget, parameter="budget", error=InvalidPopulation)
-    a, b = _in_draw_order(errors_a, name="errors_a"), _in_draw_order(errors_b, name="errors_b")
+    a, b = check_outcomes(errors_a, name="errors_a"), check_outcomes(errors_b, name="errors_b")
     n = min(len(a), len(b), len(a) if budget is None else budget)
-    path = _path(a[:n], b[:n], alpha=alpha)
-    verdict, decided_at = _verdict(path, alpha=alpha, margin=margin)
+    counted = ~(np.isnan(a[:n]) | np.isnan(b[:n]))
+    a, b = a[:n][counted], b[:n][counted]
+    path = _path(a, b, np.flatnonzero(counted) + 1, alpha=alpha)
+    verdict, place = _verdict(path, a, b, alpha=alpha, margin=margin)
+    if verdict in LOWER:
+        _end_at_half(path, place, verdict)
     if verdict is Verdict.OPEN and n == budget:
         verdict = Verdict.BUDGET_USED
-    counted = len(path.outcomes)
     won, lost = int(np.sum(path.outcomes == 1)), int(np.sum(path.outcomes == -1))
+    k = len(a)
     return SequentialComparison(
         verdict=verdict,
-        decided_at=decided_at,
+        decided_at=None if place is None else int(path.pairs[place]),
         p_value=1 / float(np.max(path.e_values, initial=1.0)),
-        e_value=float(path.e_values[-1]) if counted else 1.0,
-        probability=(won + PRIOR) / (won + lost + 2 * PRIOR),
-        interval=(float(path.low[-1]), float(path.high[-1])) if counted else (0.0, 1.0),
+        e_value=float(path.e_values[-1]) if k else 1.0,
+        theta=(won + (k - won - lost) / 2) / k if k else 0.5,
+        interval=(float(path.low[-1]), float(path.high[-1])) if k else (0.0, 1.0),
         won=won,
         lost=lost,
-        tied=counted - won - lost,
-        left_out=n - counted,
+        tied=k - won - lost,
+        left_out=n - k,
         n=n,
         alpha=alpha,
         margin=margin,
@@ -184,53 +200,91 @@ def anytime_median(errors: Errors, *, alpha: float = 0.05) -> Estimate:
     return Estimate(float(np.median(values)), interval, 1 - alpha, len(values))
 
 
-def _in_draw_order(errors: npt.ArrayLike, *, name: str) -> FloatArray:
-    values = np.asarray(errors, dtype=np.float64)
-    if values.ndim != 1:
-        raise InvalidPopulation(f"{name} must have one dimension, got {values.ndim}.", parameter=name)
-    bad = (values < 0) | ((values > 100) & (values != math.inf))
-    if bad.any():
-        row = int(np.argmax(bad))
-        value = float(values[row])
-        raise InvalidPopulation(
-            f"{name}, row {row}: must be a percentage from 0 to 100, inf (diverged) or nan (failed), got {value}.",
-            parameter=name,
-            value=value,
-        )
+def _path(a: FloatArray, b: FloatArray, pairs: npt.NDArray[np.int64], *, alpha: float) -> SequentialPath:
+    outcomes = (a < b).astype(np.int64) - (a > b)
+    won, lost = np.cumsum(outcomes == 1), np.cumsum(outcomes == -1)
+    bets = zip(_sign_bets(won, lost), _rank_bets(a, b), strict=True)
+    for_a, for_b = (np.logaddexp(sign, rank) - math.log(2) for sign, rank in bets)
+    tied = np.arange(1, len(a) + 1) - won - lost
+    low, high = _confidence_sequence(won + tied / 2, lost + tied / 2, alpha=alpha)
+    return SequentialPath(
+        pairs, outcomes, np.logaddexp(for_a, for_b) - math.log(2), np.stack([for_a, for_b]), low, high
+    )
+
+
+def _sign_bets(won: npt.NDArray[np.int64], lost: npt.NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
+    """Logarithms of the evidence of wins and losses alone: for A lower and for B lower, shape (k,) each."""
+    of_a, of_b = PRIOR + won, PRIOR + lost
+    both = special.betaln(of_a, of_b) - special.betaln(PRIOR, PRIOR) + (won + lost) * math.log(2)
+    with np.errstate(divide="ignore"):  # a share too small for a float is no evidence
+        for_a, for_b = (np.log(2 * special.betainc(*ends, 0.5)) for ends in ((of_b, of_a), (of_a, of_b)))
+    return np.asarray(both + for_a, dtype=np.float64), np.asarray(both + for_b, dtype=np.float64)
+
+
+def _rank_bets(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Logarithms of the evidence of the ranks: for A lower and for B lower, shape (k,) each."""
+    steps = _rank_differences(a, b)[:, None] * np.array(RANK_BETS)
+    logs = (np.cumsum(np.log1p(signed), axis=0) for signed in (steps, -steps))
+    for_a, for_b = (np.asarray(np.logaddexp.reduce(log, axis=1) - math.log(len(RANK_BETS))) for log in logs)
+    return for_a, for_b
+
+
+def _rank_differences(a: FloatArray, b: FloatArray) -> FloatArray:
+    """h of each pair: (rank of b - rank of a) / (2 k - 1) among the 2 k errors of the k pairs so far."""
+    so_far: list[float] = []
+    differences = np.empty(len(a))
+    for place, (of_a, of_b) in enumerate(zip(a.tolist(), b.tolist(), strict=True)):
+        insort(so_far, of_a)
+        insort(so_far, of_b)
+        ranks = [bisect_left(so_far, value) + bisect_right(so_far, value) for value in (of_a, of_b)]
+        differences[place] = (ranks[1] - ranks[0]) / (2 * (2 * place + 1))
+    return differences
+
+
+def _verdict(
+    path: SequentialPath, a: FloatArray, b: FloatArray, *, alpha: float, margin: float
+) -> tuple[Verdict, int | None]:
+    """The first verdict that the path reaches and its place; it stands, whatever later pairs say."""
+    differ = path.log_e_values >= -math.log(alpha)
+    alike = (path.low >= 0.5 - margin) & (path.high <= 0.5 + margin)
+    for place in np.flatnonzero(differ | alike).tolist():
+        if differ[place]:
+            for_a, for_b = path.log_e_for[:, place]
+            side = 1 if for_a > for_b else -1
+            if side * _standard_errors(a[: place + 1], b[: place + 1]) >= GUARD:
+                return (Verdict.A_LOWER if side > 0 else Verdict.B_LOWER), place
+        if alike[place]:
+            return Verdict.ALIKE, place
+    return Verdict.OPEN, None
+
+
+def _standard_errors(a: FloatArray, b: FloatArray) -> float:
+    """How far theta of all of A against all of B lies above 1/2, in standard errors."""
+    k = len(a)
+    estimate = estimate_theta(a, b)
+    variance = estimate.variance if k > 1 else 0.0
+    return (estimate.theta - 0.5) / math.sqrt(max(variance, k**-3.0))
+
+
+def _end_at_half(path: SequentialPath, place: int | None, verdict: Verdict) -> None:
+    """Cut the confidence sequence at 1/2 from the verdict on."""
+    ends, cut = (path.low, np.maximum) if verdict is Verdict.A_LOWER else (path.high, np.minimum)
+    ends[place:] = cut(ends[place:], 0.5)
+    other = path.high if verdict is Verdict.A_LOWER else path.low
+    other[place:] = cut(other[place:], 0.5)
+
+
+def _exp(logs: FloatArray) -> FloatArray:
+    values: FloatArray = np.exp(np.minimum(logs, LARGEST_LOG))
     return values
 
 
-def _path(a: FloatArray, b: FloatArray, *, alpha: float) -> SequentialPath:
-    counted = ~(np.isnan(a) | np.isnan(b))
-    outcomes = (a[counted] < b[counted]).astype(np.int64) - (a[counted] > b[counted])
-    won, lost = np.cumsum(outcomes == 1), np.cumsum(outcomes == -1)
-    log_beta = special.betaln(PRIOR + won, PRIOR + lost) - special.betaln(PRIOR, PRIOR)
-    e_values = np.exp(np.minimum(log_beta + (won + lost) * math.log(2), LARGEST_LOG))
-    low, high = _confidence_sequence(won, lost, log_beta, alpha=alpha)
-    return SequentialPath(np.flatnonzero(counted) + 1, outcomes, e_values, low, high)
-
-
-def _verdict(path: SequentialPath, *, alpha: float, margin: float) -> tuple[Verdict, int | None]:
-    """The first verdict that the path reaches; it stands, whatever later pairs say."""
-    differ = path.e_values >= 1 / alpha
-    alike = (path.low >= 0.5 - margin) & (path.high <= 0.5 + margin)
-    decided = differ | alike
-    if not decided.any():
-        return Verdict.OPEN, None
-    first = int(np.argmax(decided))
-    verdict = Verdict.ALIKE
-    if differ[first]:
-        verdict = Verdict.A_LOWER if path.outcomes[: first + 1].sum() > 0 else Verdict.B_LOWER
-    return verdict, int(path.pairs[first])
-
-
-def _confidence_sequence(
-    won: npt.NDArray[np.int64], lost: npt.NDArray[np.int64], log_beta: FloatArray, *, alpha: float
-) -> tuple[FloatArray, FloatArray]:
+def _confidence_sequence(won: FloatArray, lost: FloatArray, *, alpha: float) -> tuple[FloatArray, FloatArray]:
     bound = math.log(1 / alpha)
+    log_beta = special.betaln(PRIOR + won, PRIOR + lost) - special.betaln(PRIOR, PRIOR)
 
     def excluded(theta: FloatArray) -> npt.NDArray[np.bool_]:
-        return log_beta - special.xlogy(won, theta) - special.xlog1py(lost, -theta) >= bound
+        return np.asarray(log_beta - special.xlogy(won, theta) - special.xlog1py(lost, -theta) >= bound)
 
     # The excluded theta lie on both sides of W / (W + L), where the evidence is least: bisect each side.
     likeliest = np.divide(won, won + lost, out=np.full(len(won), 0.5), where=won + lost > 0)

@@ -10,7 +10,6 @@ import numpy as np
 from django.utils.functional import cached_property
 
 from engine.statistics import holm
-from engine.statistics.comparisons import Comparison
 from webapp.analysis import statistics, tables
 from webapp.analysis.in_order import InOrder, finding_so_far, short_verdict
 from webapp.analysis.populations import AnalysedPopulation
@@ -35,7 +34,7 @@ class PopulationPair:
 
     first: AnalysedPopulation
     second: AnalysedPopulation
-    comparison: Comparison
+    comparison: statistics.Comparison
     medians: tuple[float, tuple[float, float]]
     p_adjusted: float
     pairs: int

@@ -124,7 +124,7 @@ def _share_words(result: SequentialComparison) -> str:
     low, high = result.interval
     level = 100 * (1 - result.alpha)
     return (
-        f"{fixed(100 * result.probability, 0)}{NBSP}% ({level:.3g}{NBSP}% at every look: "
+        f"{fixed(100 * result.theta, 0)}{NBSP}% ({level:.3g}{NBSP}% at every look: "
         f"{fixed(100 * low, 0)}–{fixed(100 * high, 0)})"
     )
 
@@ -151,7 +151,7 @@ def in_order_table(compared: Sequence[InOrder]) -> Table:
             tables.Count(one.result.tied),
             tables.Count(one.result.left_out),
             tables.Estimate(
-                100 * one.result.probability, (100 * one.result.interval[0], 100 * one.result.interval[1]), digits=0
+                100 * one.result.theta, (100 * one.result.interval[0], 100 * one.result.interval[1]), digits=0
             ),
             tables.PValue(one.p_value),
         ]

@@ -7,6 +7,7 @@ served stale.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, TypeVar
@@ -18,10 +19,11 @@ from engine.designs import AnyNetDesign, design_from_json
 from engine.designs.linear_fit import fit_quantized_linear
 from engine.errors import InvalidDesign
 from engine.statistics import (
-    compare_errors,
     compare_sequentially,
     empirical_bootstrap,
     expected_best,
+    ks_interval,
+    ks_test,
     mean_error,
     median_difference,
     parameter_importance,
@@ -29,8 +31,7 @@ from engine.statistics import (
     sample_size_study,
     suggest_refinements,
 )
-from engine.statistics.bootstrap import EmpiricalBootstrap, Estimate
-from engine.statistics.comparisons import Comparison
+from engine.statistics.bootstrap import EmpiricalBootstrap, Estimate, mean_interval
 from engine.statistics.importance import ParameterImportance
 from engine.statistics.population import FloatArray, Population
 from engine.statistics.refine import Refinement
@@ -75,12 +76,34 @@ def estimated_mean(errors: FloatArray) -> Estimate:
     return _remember(_digest("mean", errors), lambda: mean_error(errors))
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """Distance and difference of means of two populations."""
+
+    ks_distance: float
+    ks_interval: tuple[float, float]
+    p_value: float
+    mean_difference: float
+    interval: tuple[float, float]
+    confidence: float
+    n_a: int
+    n_b: int
+
+
 def compared(errors_a: FloatArray, errors_b: FloatArray, *, confidence: float = 0.95) -> Comparison:
-    """`engine.statistics.compare_errors`."""
+    """The KS test and the difference of means."""
     return _remember(
-        _digest(f"compared {confidence}", errors_a, errors_b),
-        lambda: compare_errors(errors_a, errors_b, confidence=confidence),
+        _digest(f"compared {confidence}", errors_a, errors_b), lambda: _compared(errors_a, errors_b, confidence)
     )
+
+
+def _compared(errors_a: FloatArray, errors_b: FloatArray, confidence: float) -> Comparison:
+    test = ks_test(errors_a, errors_b)
+    sizes = len(errors_a), len(errors_b)
+    interval = mean_interval(errors_a, errors_b, confidence=confidence) if min(sizes) > 1 else (-100.0, 100.0)
+    distances = ks_interval(test.distance, n_a=sizes[0], n_b=sizes[1], alpha=1 - confidence)
+    difference = float(errors_a.mean() - errors_b.mean())
+    return Comparison(test.distance, distances, test.p_value, difference, interval, confidence, *sizes)
 
 
 def medians_compared(errors_a: FloatArray, errors_b: FloatArray) -> tuple[float, tuple[float, float]]:

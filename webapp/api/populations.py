@@ -141,7 +141,7 @@ def _in_order(one: InOrder) -> dict[str, object]:
         "lost": result.lost,
         "tied": result.tied,
         "left_out": result.left_out,
-        "share": _interval(result.probability, result.interval, 1 - result.alpha),
+        "share": _interval(result.theta, result.interval, 1 - result.alpha),
         "p_value": one.p_value,
         "decided_at": result.decided_at,
     }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -11,59 +13,179 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from engine.errors import InvalidPopulation
-from engine.statistics import compare_errors, holm, ks_test
+from engine.statistics import Verdict, compare_all, compare_errors, fewest_to_differ, holm, ks_test
+from engine.statistics.population import FloatArray
+from engine.statistics.theta import (
+    _random_subsets,
+    _studentised,
+    estimate_theta,
+    median_of_differences,
+    p_value_of_theta,
+)
 
-ERRORS = st.lists(st.sampled_from([39.0, 40.0, 41.5, 60.0]) | st.floats(0, 100), min_size=1, max_size=20)
+OUTCOMES = st.lists(
+    st.sampled_from([39.0, 40.0, 41.5, 60.0, math.inf, math.nan]) | st.floats(0, 100), min_size=1, max_size=14
+)
 
 
-def test_distance_and_p_value_are_scipys() -> None:
-    rng = np.random.default_rng(0)
-    a, b = rng.uniform(38, 60, 70), rng.uniform(40, 65, 90)
-    result, expected = compare_errors(a, b), stats.ks_2samp(a, b)
-    assert (result.ks_distance, result.p_value) == (pytest.approx(expected.statistic), pytest.approx(expected.pvalue))
-    assert result.mean_difference == pytest.approx(a.mean() - b.mean())
-    assert result.interval[0] < result.mean_difference < result.interval[1]
-    assert (result.n_a, result.n_b) == (70, 90)
-
-
-def test_large_populations_use_the_limiting_law() -> None:
-    rng = np.random.default_rng(0)
-    a, b = rng.uniform(38, 60, 2_500), rng.uniform(38, 60, 2_400)
-    assert compare_errors(a, b).p_value == pytest.approx(stats.ks_2samp(a, b, method="asymp").pvalue)
+def gamma(rng: np.random.Generator, n: int, *, shift: float = 0.0) -> FloatArray:
+    return np.minimum(np.round(39 + shift + rng.gamma(1.6, 10 / 1.6, n), 1), 100)
 
 
 @settings(max_examples=40, deadline=None)
-@given(ERRORS, ERRORS)
-def test_swapping_the_populations_swaps_the_sign_only(a: list[float], b: list[float]) -> None:
+@given(OUTCOMES, OUTCOMES)
+def test_swapping_the_populations_mirrors_everything(a: list[float], b: list[float]) -> None:
     one, other = compare_errors(a, b), compare_errors(b, a)
-    assert one.ks_distance == pytest.approx(other.ks_distance)
-    assert one.p_value == pytest.approx(other.p_value)
-    assert one.mean_difference == pytest.approx(-other.mean_difference)
-    assert 0 <= one.ks_distance <= 1
-    assert 0 <= one.p_value <= 1
-    assert -100 <= one.interval[0] <= one.interval[1] <= 100
+    mirrored = {Verdict.A_LOWER: Verdict.B_LOWER, Verdict.B_LOWER: Verdict.A_LOWER}
+    assert other.verdict == mirrored.get(one.verdict, one.verdict)
+    assert (other.n, other.failed, other.left_out) == (one.n[::-1], one.failed[::-1], one.left_out[::-1])
+    if one.verdict is Verdict.NOTHING:
+        return
+    assert other.theta == pytest.approx(1 - one.theta)
+    assert other.p_value == pytest.approx(one.p_value, abs=0.02)  # the random splits are others
+    assert other.interval == pytest.approx((1 - one.interval[1], 1 - one.interval[0]))
+    if one.difference is not None and one.difference_interval is not None:
+        assert other.difference == pytest.approx(-one.difference)
+        assert other.difference_interval == pytest.approx((-one.difference_interval[1], -one.difference_interval[0]))
 
 
-def test_a_population_against_itself_shows_no_difference() -> None:
-    errors = [38.0, 40.0, 44.0, 51.0]
-    result = compare_errors(errors, errors)
-    assert (result.ks_distance, result.p_value, result.mean_difference) == (0.0, 1.0, 0.0)
-    assert result.interval[0] < 0 < result.interval[1]
+@settings(max_examples=60, deadline=None)
+@given(OUTCOMES, OUTCOMES, st.integers(1, 4))
+def test_intervals_never_contradict_the_verdict(a: list[float], b: list[float], pairs: int) -> None:
+    compared = compare_errors(a, b, pairs=pairs)
+    low, high = compared.interval
+    assert 0 <= low <= high <= 1
+    if compared.verdict is Verdict.A_LOWER:
+        assert low >= 0.5
+        assert compared.theta > 0.5
+    elif compared.verdict is Verdict.B_LOWER:
+        assert high <= 0.5
+    else:
+        assert low <= 0.5 <= high
+    if compared.difference is not None and compared.difference_interval is not None:
+        nearest, furthest = compared.difference_interval
+        assert nearest <= furthest
+        assert (compared.verdict is Verdict.A_LOWER) <= (furthest <= 0 and compared.difference <= 0)
+        assert (compared.verdict is Verdict.NOT_SHOWN) <= (nearest <= 0 <= furthest)
 
 
-def test_a_single_sample_leaves_the_difference_open() -> None:
-    assert compare_errors([40.0], [41.0, 42.0]).interval == (-100.0, 100.0)
+def test_the_split_of_ten_thousand_against_few_equals_the_direct_computation() -> None:
+    rng = np.random.default_rng(3)
+    for n, m in ((5, 6), (4, 9), (7, 7)):
+        pooled = np.sort(rng.integers(40, 46, n + m).astype(float))
+        pooled[-1] = math.inf
+        places = np.array(list(combinations(range(n + m), n)))
+        inside = np.zeros((len(places), n + m), dtype=bool)
+        np.put_along_axis(inside, places, True, axis=1)
+        direct = [estimate_theta(pooled[row], pooled[~row]).studentised for row in inside]
+        assert _studentised(pooled, places) == pytest.approx(direct)
 
 
-def test_equal_errors_on_both_sides_give_a_certain_difference() -> None:
-    result = compare_errors(np.full(5, 40.0), np.full(7, 42.0))
-    assert result.interval == (-2.0, -2.0)
-    assert result.ks_distance == 1.0
+def test_random_subsets_are_uniform() -> None:
+    subsets = _random_subsets(7, 3, np.random.default_rng(0))
+    assert np.all(np.diff(subsets, axis=1) > 0)
+    counts = np.unique(subsets, axis=0, return_counts=True)[1]
+    assert len(counts) == math.comb(7, 3)
+    assert stats.chisquare(counts).pvalue > 1e-3
 
 
-def test_an_empty_population_is_named() -> None:
-    with pytest.raises(InvalidPopulation, match="errors_b must hold at least 1 sample, got 0"):
-        compare_errors([1.0], [])
+def test_a_population_of_which_most_failed_is_the_worse_one_and_gets_no_points() -> None:
+    compared = compare_errors([38.0, 38.5, *[math.inf] * 10], [41.0, 43.0, 44.0, 45.0, 46.0, 47.0, 48.0, 49.0])
+    assert compared.verdict is Verdict.B_LOWER
+    assert compared.mostly_failures
+    assert (compared.failed, compared.difference) == ((10, 0), None)
+
+
+def test_all_failures_against_none_is_a_comparison_and_all_against_all_is_a_tie() -> None:
+    failed = [math.inf] * 8
+    assert compare_errors(failed, [40.0 + k for k in range(8)]).verdict is Verdict.B_LOWER
+    assert compare_errors(failed, failed).verdict is Verdict.ALL_TIED
+    assert compare_errors([90.0] * 12, [90.0] * 12).verdict is Verdict.ALL_TIED
+
+
+def test_what_says_nothing_is_left_out_and_counted() -> None:
+    compared = compare_errors([40.0, None, 41.0], [math.nan])  # type: ignore[list-item]
+    assert (compared.verdict, compared.n, compared.left_out) == (Verdict.NOTHING, (2, 0), (1, 1))
+    assert math.isnan(compared.theta)
+
+
+@pytest.mark.parametrize(("pairs", "fewest"), [(1, 4), (3, 5), (15, 6)])
+def test_too_few_is_said_where_no_outcome_could_show_a_difference(pairs: int, fewest: int) -> None:
+    assert fewest_to_differ(pairs=pairs) == fewest
+    a, b = np.arange(1.0, fewest + 1), np.arange(50.0, 50 + fewest)
+    assert compare_errors(a, b, pairs=pairs).verdict is Verdict.A_LOWER
+    assert compare_errors(a[1:], b[1:], pairs=pairs).verdict is Verdict.TOO_FEW
+
+
+def test_alike_needs_many_networks() -> None:
+    rng = np.random.default_rng(5)
+    a, b = gamma(rng, 500), gamma(rng, 500)
+    assert compare_errors(a, b).verdict is Verdict.ALIKE
+    assert compare_errors(a[:8], b[:8]).verdict is Verdict.NOT_SHOWN
+
+
+def test_a_sure_but_small_difference_is_called_small() -> None:
+    rng = np.random.default_rng(1)
+    compared = compare_errors(gamma(rng, 8_000), gamma(rng, 8_000, shift=0.5))
+    assert compared.verdict is Verdict.A_LOWER
+    assert compared.by_little
+
+
+def test_holm_over_all_pairs_decides_several_populations() -> None:
+    rng = np.random.default_rng(2)
+    errors = [gamma(rng, 40), gamma(rng, 40, shift=3), gamma(rng, 40, shift=20)]
+    compared = compare_all(errors)
+    alone = [compare_errors(a, b).p_value for a, b in combinations(errors, 2)]
+    assert [one.p_value for one in compared] == alone
+    assert [one.p_adjusted for one in compared] == holm(alone).tolist()
+    assert [one.level for one in compared] == pytest.approx([1 - 0.05 / 3] * 3)
+
+
+def stuck(rng: np.random.Generator, n: int) -> FloatArray:
+    return np.where(rng.random(n) < 0.06, 90.0, 8 + rng.gamma(2, 3, n))
+
+
+@pytest.mark.parametrize("law", [gamma, stuck])
+def test_equal_spaces_are_told_apart_in_one_of_twenty_cases(law: Callable[..., FloatArray]) -> None:
+    rng = np.random.default_rng(0)
+    wrong = [p_value_of_theta(law(rng, 8), law(rng, 8)) <= 0.05 for _ in range(300)]
+    assert 0.02 <= np.mean(wrong) <= 0.085
+
+
+def test_some_of_six_equal_spaces_are_told_apart_in_one_of_twenty_cases() -> None:
+    rng = np.random.default_rng(0)
+    wrong = 0
+    for _ in range(60):
+        errors = [stuck(rng, 8) for _ in range(6)]
+        wrong += min(holm([p_value_of_theta(a, b) for a, b in combinations(errors, 2)])) <= 0.05
+    assert wrong / 60 <= 0.12
+
+
+def test_the_median_of_very_many_differences_is_that_of_all() -> None:
+    rng = np.random.default_rng(4)
+    a, b = np.append(gamma(rng, 2_500), [math.inf] * 30), np.append(gamma(rng, 2_001), [math.inf] * 10)
+    with np.errstate(invalid="ignore"):
+        differences = np.nan_to_num(a[:, None] - b, nan=0.0, posinf=math.inf, neginf=-math.inf)
+    assert median_of_differences(a, b) == pytest.approx(float(np.median(differences)), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"alpha": 1.0}, "alpha must lie"),
+        ({"margin": 0.0}, "margin must lie"),
+        ({"pairs": 0}, "pairs must be at least 1"),
+    ],
+)
+def test_settings_are_checked(arguments: dict[str, float], sentence: str) -> None:
+    with pytest.raises(InvalidPopulation, match=sentence):
+        compare_errors([1.0, 3.0], [2.0, 4.0], **arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("errors", [[101.0], [-1.0], [-math.inf], [[1.0]], ["?"]])
+def test_what_is_no_error_is_refused(errors: list[float]) -> None:
+    with pytest.raises(InvalidPopulation, match="errors_b"):
+        compare_errors([2.0], errors)
 
 
 def test_holm_equals_a_hand_computed_example() -> None:
@@ -95,5 +217,6 @@ def test_any_two_columns_can_be_tested() -> None:
     assert found.distance == pytest.approx(expected.statistic)
     assert found.p_value == pytest.approx(expected.pvalue)
     assert (found.n_a, found.n_b) == (40, 50)
-    with pytest.raises(InvalidPopulation, match="at least one value"):
+    assert ks_test([40.0, math.inf], [math.inf, math.inf]).distance == 0.5
+    with pytest.raises(InvalidPopulation, match="needs a column of numbers"):
         ks_test([], [1.0])

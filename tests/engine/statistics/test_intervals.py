@@ -12,8 +12,8 @@ from scipy import stats
 
 from engine.errors import InvalidPopulation
 from engine.statistics import (
-    compare_errors,
     ks_interval,
+    ks_test,
     median_difference,
     median_error,
     normalised_band,
@@ -108,7 +108,7 @@ def test_the_interval_holds_zero_where_the_test_rejects_nothing() -> None:
         a, b = rng.normal(50, 5, 300), rng.normal(50 + 1.2 * rng.random(), 5, 400)
         p = stats.ks_2samp(a, b, method="asymp").pvalue
         if abs(p - 0.05) > 0.01:  # the law of the test has further terms than the interval
-            assert (compare_errors(a, b).ks_interval[0] == 0.0) == (p > 0.05)
+            assert (ks_test(a, b).interval[0] == 0.0) == (p > 0.05)
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.2, 0.6, 1.0])
@@ -117,7 +117,7 @@ def test_the_interval_holds_the_distance_of_the_true_laws(shift: float) -> None:
     held = 0
     for _ in range(200):
         a, b = rng.random(40), rng.random(25) + shift  # D of two uniform laws is their shift
-        low, high = compare_errors(50 * a, 50 * b).ks_interval
+        low, high = ks_test(50 * a, 50 * b).interval
         held += low <= shift <= high
     assert held >= 190
 
