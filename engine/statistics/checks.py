@@ -51,6 +51,19 @@ def check_outcomes(errors: Errors, *, name: str = "errors") -> FloatArray:
     return values
 
 
+def check_said(errors: Errors, *, name: str = "errors") -> tuple[FloatArray, int]:
+    """The rising errors (percent) of the networks that finished, and how many failed by their own doing.
+
+    What says nothing (nan) is left out; at least one must say something.
+    """
+    outcomes = check_outcomes(errors, name=name)
+    finished = np.sort(outcomes[np.isfinite(outcomes)])
+    failed = int(np.isinf(outcomes).sum())
+    if not len(finished) + failed:
+        raise InvalidPopulation(f"{name} must hold at least 1 sample, got 0.", parameter=name, value=0)
+    return finished, failed
+
+
 def check_values(values: npt.ArrayLike, *, n: int, name: str = "values") -> FloatArray:
     """One number a sample as float64 of shape (n,), all finite."""
     return Population.from_columns({name: values, "error": np.zeros(n)})[name]

@@ -51,6 +51,7 @@ class Verdict(StrEnum):
 
 
 LOWER = (Verdict.A_LOWER, Verdict.B_LOWER)
+MIRRORED = {Verdict.A_LOWER: Verdict.B_LOWER, Verdict.B_LOWER: Verdict.A_LOWER}
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,22 @@ class Comparison:
     @property
     def differs(self) -> bool:
         return self.verdict in LOWER
+
+    def mirrored(self) -> Comparison:
+        """The same comparison with B in the place of A."""
+        low, high = self.interval
+        ends = self.difference_interval
+        return replace(
+            self,
+            verdict=MIRRORED.get(self.verdict, self.verdict),
+            theta=1 - self.theta,
+            interval=(1 - high, 1 - low),
+            difference=None if self.difference is None else -self.difference,
+            difference_interval=None if ends is None else (-ends[1], -ends[0]),
+            n=self.n[::-1],
+            failed=self.failed[::-1],
+            left_out=self.left_out[::-1],
+        )
 
     @property
     def by_little(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -13,7 +13,7 @@ from scipy import optimize
 from engine.checks import whole_number
 from engine.errors import InvalidPopulation
 from engine.statistics.bootstrap import mean_interval
-from engine.statistics.checks import Errors, check_errors, check_share, check_values
+from engine.statistics.checks import Errors, check_errors, check_said, check_share, check_values
 from engine.statistics.intervals import ks_interval
 from engine.statistics.population import FloatArray
 
@@ -27,13 +27,16 @@ class ErrorEdf:
 
     Attributes
     ----------
-    errors : ndarray of shape (n,)
+    errors : ndarray of shape (n - failed,)
         Errors in percent, rising.
-    fractions : ndarray of shape (n,)
+    fractions : ndarray of shape (n - failed,)
         Value of the EDF just right of each error, k/n; of tied errors the last one's holds.
     n : int
+        Networks that finished or failed by their own doing.
     min, mean : float
-        Percent.
+        Of the errors, percent; nan where all failed.
+    failed : int
+        Of the n; they rank behind every error, so that the EDF ends at 1 - failed / n.
     """
 
     errors: FloatArray
@@ -41,6 +44,7 @@ class ErrorEdf:
     n: int
     min: float
     mean: float
+    failed: int = 0
 
     def at(self, error: float) -> float:
         """F(error), the fraction of samples whose error is strictly lower."""
@@ -53,9 +57,9 @@ class EdfBand:
 
     Attributes
     ----------
-    errors : ndarray of shape (n,)
+    errors : ndarray
         Errors in percent, rising.
-    lower, upper : ndarray of shape (n,)
+    lower, upper : ndarray of the same shape
         The band just right of each error, within 0 to 1; left of the first error it is 0 to ``half_width``.
     half_width : float
         In units of the EDF, at most 1 (a band that says nothing).
@@ -72,20 +76,21 @@ class EdfBand:
     n: int
     alpha: float
     anytime: bool
+    failed: int = 0
 
     def quantile_interval(self, probability: float = 0.5) -> tuple[float, float]:
         """The interval (percent) of a quantile, by default the median, read off the band.
 
         It holds for all quantiles at once with the band's own probability. An end that the band leaves open is the
-        end of what an error can be, 0 or 100.
+        end of what an error can be: 0, and 100 or, where a network failed, inf.
         """
         check_share(probability, name="probability")
+        highest = math.inf if self.failed else 100.0
+        reached, above = self.upper >= probability, self.lower >= probability
         low = 0.0
         if self.half_width < probability:
-            low = float(self.errors[np.argmax(self.upper >= probability)])
-        above = self.lower >= probability
-        high = float(self.errors[np.argmax(above)]) if above.any() else 100.0
-        return low, high
+            low = float(self.errors[np.argmax(reached)]) if reached.any() else highest
+        return low, float(self.errors[np.argmax(above)]) if above.any() else highest
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,21 +193,24 @@ def error_edf(errors: Errors) -> ErrorEdf:
     Parameters
     ----------
     errors : array_like of shape (n,) or Population
-        Percent, n at least 1.
+        Percent; inf for a network that failed by its own doing, which counts and ranks behind every error; nan for one
+        that says nothing and is left out. At least one that says something.
     """
-    rising = np.sort(check_errors(errors))
-    n = len(rising)
-    return ErrorEdf(rising, np.arange(1, n + 1) / n, n, min=float(rising[0]), mean=float(rising.mean()))
+    rising, failed = check_said(errors)
+    n = len(rising) + failed
+    low, mean = (float(rising[0]), float(rising.mean())) if len(rising) else (math.nan, math.nan)
+    return ErrorEdf(rising, np.arange(1, len(rising) + 1) / n, n, min=low, mean=mean, failed=failed)
 
 
 def edf_band(errors: Errors, *, alpha: float = 0.05) -> EdfBand:
     """The band of Dvoretzky, Kiefer and Wolfowitz with Massart's constant: half-width sqrt(ln(2/alpha) / (2n)).
 
-    It holds for a number of samples fixed beforehand; for a batch still running use `anytime_edf_band`.
+    It holds for a number of samples fixed beforehand; for a batch still running use `anytime_edf_band`. Errors as in
+    `error_edf`.
     """
-    n = len(check_errors(errors))
-    half_width = math.sqrt(math.log(2 / check_share(alpha, name="alpha")) / (2 * n))
-    return _band(errors, half_width, alpha=alpha, anytime=False)
+    edf = error_edf(errors)
+    half_width = math.sqrt(math.log(2 / check_share(alpha, name="alpha")) / (2 * edf.n))
+    return _band(edf, half_width, alpha=alpha, anytime=False)
 
 
 def anytime_edf_band(errors: Errors, *, alpha: float = 0.05, start: int = ANYTIME_START) -> EdfBand:
@@ -211,13 +219,13 @@ def anytime_edf_band(errors: Errors, *, alpha: float = 0.05, start: int = ANYTIM
     Half-width 0.85 sqrt((ln(1 + ln(n/start)) + C) / n) for n >= start, C = 8.123 at alpha = 0.05. ``errors`` are
     those of the finished prefix of the batch, in any order; below ``start`` samples the band says nothing (0 to 1).
     """
-    n = len(check_errors(errors))
+    edf = error_edf(errors)
     check_share(alpha, name="alpha")
     whole_number(start, parameter="start", error=InvalidPopulation)
     half_width = 1.0
-    if n >= start:
-        half_width = ANYTIME_SCALE * math.sqrt((math.log1p(math.log(n / start)) + _anytime_constant(alpha)) / n)
-    return _band(errors, half_width, alpha=alpha, anytime=True)
+    if edf.n >= start:
+        half_width = ANYTIME_SCALE * math.sqrt((math.log1p(math.log(edf.n / start)) + _anytime_constant(alpha)) / edf.n)
+    return _band(edf, half_width, alpha=alpha, anytime=True)
 
 
 def area_under_edf(errors: Errors, *, up_to: float, seed: int = 0) -> AreaUnderEdf:
@@ -375,11 +383,11 @@ def failure_bounds(errors: Errors, *, failed: int) -> FailureBounds:
     return FailureBounds(rising, below / (n + failed), (below + failed) / (n + failed), n, failed)
 
 
-def _band(errors: Errors, half_width: float, *, alpha: float, anytime: bool) -> EdfBand:
-    edf = error_edf(errors)
+def _band(edf: ErrorEdf, half_width: float, *, alpha: float, anytime: bool) -> EdfBand:
     # The fraction of tied errors is that of the last of them, so that the band too is read just right of each error.
     fractions = np.searchsorted(edf.errors, edf.errors, side="right") / edf.n
-    return _band_around(edf.errors, fractions, half_width, n=edf.n, alpha=alpha, anytime=anytime)
+    band = _band_around(edf.errors, fractions, half_width, n=edf.n, alpha=alpha, anytime=anytime)
+    return replace(band, failed=edf.failed)
 
 
 def _band_around(

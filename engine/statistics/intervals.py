@@ -10,7 +10,7 @@ from scipy import stats
 
 from engine.errors import InvalidPopulation
 from engine.statistics.bootstrap import RESAMPLES, Estimate
-from engine.statistics.checks import Errors, check_errors, check_share
+from engine.statistics.checks import Errors, check_errors, check_said, check_share
 from engine.statistics.population import FloatArray
 
 WHOLE_RANGE = (0.0, 100.0)  # of an error in percent
@@ -21,22 +21,33 @@ def quantile_interval(errors: Errors, probability: float = 0.5, *, confidence: f
 
     K, how many of the n errors lie at or below the true quantile, has the binomial law of n and ``probability``; an end
     is the innermost order statistic that the quantile passes with probability at most (1 - confidence) / 2 (Conover,
-    Practical Nonparametric Statistics, section 3.2). Where no order statistic is far enough out, as below six samples
-    for the median at 95 %, that end is the end of what an error can be, 0 or 100.
+    Practical Nonparametric Statistics, section 3.2). Networks that failed by their own doing (inf) rank behind every
+    error. Where no order statistic is far enough out, as below six samples for the median at 95 %, that end is the end
+    of what an error can be: 0, and 100 or, where a network failed, inf.
     """
-    rising = np.sort(check_errors(errors))
+    rising, failed = check_said(errors)
     check_share(probability, name="probability")
     check_share(confidence, name="confidence")
-    below, above = _ranks(len(rising), probability, confidence)
-    low = WHOLE_RANGE[0] if below < 1 else float(rising[below - 1])
-    high = WHOLE_RANGE[1] if above > len(rising) else float(rising[above - 1])
+    n = len(rising) + failed
+    below, above = _ranks(n, probability, confidence)
+    low, high = WHOLE_RANGE[0], math.inf if failed else WHOLE_RANGE[1]
+    if below >= 1:
+        low = float(rising[below - 1]) if below <= len(rising) else math.inf
+    if above <= len(rising):
+        high = float(rising[above - 1])
     return low, high
 
 
 def median_error(errors: Errors, *, confidence: float = 0.95) -> Estimate:
-    """The median error with its exact interval (`quantile_interval`)."""
-    values = check_errors(errors)
-    return Estimate(float(np.median(values)), quantile_interval(values, confidence=confidence), confidence, len(values))
+    """The median error with its exact interval (`quantile_interval`); inf where half or more failed."""
+    rising, failed = check_said(errors)
+    interval = quantile_interval(errors, confidence=confidence)
+    return Estimate(median_with_failures(rising, failed), interval, confidence, len(rising) + failed)
+
+
+def median_with_failures(rising: FloatArray, failed: int) -> float:
+    """The median of rising errors and of so many infinite ones."""
+    return float(np.median(np.append(rising, np.full(failed, math.inf))))
 
 
 def median_difference(

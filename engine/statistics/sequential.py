@@ -17,6 +17,7 @@ from engine.statistics.bootstrap import Estimate
 from engine.statistics.checks import Errors, check_errors, check_outcomes, check_share
 from engine.statistics.comparisons import LOWER, MARGIN, Verdict
 from engine.statistics.edf import anytime_edf_band
+from engine.statistics.intervals import median_with_failures
 from engine.statistics.population import FloatArray
 from engine.statistics.theta import estimate_theta
 
@@ -195,9 +196,9 @@ def anytime_mean(errors: Errors, *, alpha: float = 0.05) -> Estimate:
 
 def anytime_median(errors: Errors, *, alpha: float = 0.05) -> Estimate:
     """The median error (percent) of a running batch; its interval is read off `anytime_edf_band`, so it is exact."""
-    values = check_errors(errors)
-    interval = anytime_edf_band(values, alpha=alpha).quantile_interval(0.5)
-    return Estimate(float(np.median(values)), interval, 1 - alpha, len(values))
+    band = anytime_edf_band(errors, alpha=alpha)
+    median = median_with_failures(band.errors, band.failed)
+    return Estimate(median, band.quantile_interval(0.5), 1 - alpha, band.n)
 
 
 def _path(a: FloatArray, b: FloatArray, pairs: npt.NDArray[np.int64], *, alpha: float) -> SequentialPath:

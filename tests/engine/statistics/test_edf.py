@@ -19,6 +19,7 @@ from engine.statistics import (
     edf_band,
     error_edf,
     failure_bounds,
+    median_error,
     normalised_edf,
 )
 from engine.statistics.population import Population
@@ -49,8 +50,30 @@ def test_no_samples_are_refused(function: object) -> None:
 
 
 def test_nan_never_reaches_a_statistic() -> None:
-    with pytest.raises(InvalidPopulation, match="row 1"):
-        error_edf([1.0, math.nan])
+    assert error_edf([1.0, math.nan]).n == 1
+    with pytest.raises(InvalidPopulation, match="at least 1 sample, got 0"):
+        error_edf([math.nan])
+
+
+def test_failures_rank_behind_every_error() -> None:
+    edf = error_edf([41.0, math.inf, 39.0, math.inf])
+    assert (edf.errors.tolist(), edf.fractions.tolist()) == ([39.0, 41.0], [0.25, 0.5])
+    assert (edf.n, edf.failed, edf.min, edf.mean) == (4, 2, 39.0, 40.0)
+    assert edf_band([41.0, math.inf, 39.0, math.inf]).half_width == edf_band([1.0, 2.0, 3.0, 4.0]).half_width
+
+
+def test_a_population_of_failures_alone_has_an_edf_that_never_rises() -> None:
+    edf = error_edf([math.inf] * 3)
+    assert (edf.n, len(edf.errors), edf.at(100.0)) == (3, 0, 0.0)
+    assert math.isnan(edf.mean)
+    assert edf_band([math.inf] * 3).quantile_interval(0.5) == (0.0, math.inf)
+
+
+def test_the_median_lies_beyond_every_error_where_half_failed() -> None:
+    errors = [40.0, 41.0, 42.0, 43.0, *[math.inf] * 6]
+    assert median_error(errors).value == math.inf
+    assert median_error(errors).interval == (41.0, math.inf)
+    assert median_error([*range(20), math.inf, math.inf]).interval == (5.0, 16.0)
 
 
 @settings(max_examples=40, deadline=None)
