@@ -25,18 +25,44 @@ def signed(value: float, digits: int = 1) -> str:
 
 
 def between(interval: tuple[float, float], digits: int = 1) -> str:
-    """The interval of an estimate, as it stands behind it: (22.0–24.5)."""
-    return f"({fixed(interval[0], digits)}–{fixed(interval[1], digits)})"
+    """The interval of an estimate, as it stands behind it: (22.0–24.5); an infinite end is open."""
+    low, high = (fixed(end, digits) for end in interval)
+    if math.isinf(interval[1]):
+        return "(no interval yet)" if math.isinf(interval[0]) else f"({low}, no upper end)"
+    return f"({low}–{high})"
 
 
 def within(interval: tuple[float, float]) -> str:
     """The same of an error in percent, which may not have one yet: too few samples leave it 0 to 100."""
-    return "(no interval yet)" if interval == (0.0, 100.0) else between(interval)
+    return between(interval) if says_something(interval) else "(no interval yet)"
+
+
+def says_something(interval: tuple[float, float]) -> bool:
+    """Whether the interval of an error in percent leaves anything out."""
+    return interval[0] > 0.0 or interval[1] < 100.0
 
 
 def signed_between(interval: tuple[float, float], digits: int = 1) -> str:
-    """The interval of a difference: (−8.9, −7.1)."""
-    return f"({signed(interval[0], digits)}, {signed(interval[1], digits)})"
+    """The interval of a difference: (−8.9, −7.1); an infinite end is open."""
+    low, high = (signed(end, digits) for end in interval)
+    if math.isinf(interval[0]) and math.isinf(interval[1]):
+        return "(no interval yet)"
+    if math.isinf(interval[0]):
+        return f"(at most {high})"
+    return f"(at least {low})" if math.isinf(interval[1]) else f"({low}, {high})"
+
+
+def share_words(share: float) -> str:
+    """A share of one in whole percents without the sign; what rounds to all is over 99, to none below 1."""
+    if 0.995 < share <= 1:
+        return "over 99"
+    return "below 1" if 0 <= share < 0.005 else f"{100 * share:.0f}"
+
+
+def level_words(level: float, pairs: int = 1) -> str:
+    """What stands before an interval that holds for so many pairs together."""
+    alone = f"{100 * (1 - pairs * (1 - level)):.3g}{NBSP}%"
+    return alone if pairs == 1 else f"{alone} for all {pairs} pairs together"
 
 
 def percent(share: float, digits: int = 1) -> str:

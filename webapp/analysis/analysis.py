@@ -12,9 +12,9 @@ from django.utils.functional import cached_property
 from engine.statistics.edf import ErrorEdf, NormalisedEdf
 from engine.statistics.search import SampleSizeStudy
 from webapp import queries
-from webapp.analysis.comparing import PopulationPair, ShortFinding, compare_pairs, finding, short_finding
+from webapp.analysis.comparing import PopulationPair, compare_pairs, compared_in_order
 from webapp.analysis.drivers import Drivers, drivers
-from webapp.analysis.in_order import InOrder, compare_all_in_order
+from webapp.analysis.finding import Finding, ShortFinding, finding, short_finding
 from webapp.analysis.narrowing import restricted
 from webapp.analysis.normalising import Normalised, normalise
 from webapp.analysis.pooling import poolable, pooled_sentence
@@ -48,26 +48,32 @@ class Analysis:
     version: str = ""
 
     @cached_property
+    def compared(self) -> list[AnalysedPopulation]:
+        """The populations of which a network says something, also where all of them failed."""
+        return [one for one in self.populations if one.networks]
+
+    @cached_property
     def used(self) -> list[AnalysedPopulation]:
-        """The populations of which a sample is used."""
-        return [one for one in self.populations if one.n]
+        """Those of which a network finished."""
+        return [one for one in self.compared if one.n]
 
     @property
     def is_empty(self) -> bool:
-        return not self.used
+        return not self.compared
 
     @property
     def pending(self) -> bool:
-        return any(one.pending for one in self.used)
+        return any(one.pending for one in self.compared)
 
     @cached_property
     def focused(self) -> AnalysedPopulation:
-        """The population looked at parameter by parameter: that of the selection, else the one of lowest mean.
+        """The population looked at parameter by parameter: that of the selection, else the one of lowest median.
 
-        Its parameters may not be loaded; `focus` has them.
+        One with errors where there is any. Its parameters may not be loaded; `focus` has them.
         """
-        lowest = min(self.used, key=lambda one: one.edf.mean)
-        return next((one for one in self.used if one.token == self.selection.focus), lowest)
+        choice = self.used or self.compared
+        lowest = min(choice, key=lambda one: one.median.value)
+        return next((one for one in choice if one.token == self.selection.focus), lowest)
 
     @cached_property
     def focus(self) -> AnalysedPopulation:
@@ -96,19 +102,21 @@ class Analysis:
 
     @cached_property
     def pairs(self) -> list[PopulationPair]:
-        return compare_pairs(self.used)
+        """Of all that have a network which says something, the surest first."""
+        return compare_pairs(self.compared)
 
     @cached_property
-    def in_order(self) -> list[InOrder]:
-        return compare_all_in_order(self.used)
+    def in_order(self) -> list[PopulationPair]:
+        """Those of which the draw order is known, the surest in it first."""
+        return compared_in_order(self.pairs)
 
     @cached_property
-    def finding(self) -> str:
-        return finding(self.used, self.pairs, self.in_order if self.pending else [])
+    def finding(self) -> Finding:
+        return finding(self.compared, self.pairs)
 
     @cached_property
     def short_finding(self) -> ShortFinding:
-        return short_finding(self.used, self.pairs, self.in_order if self.pending else [])
+        return short_finding(self.compared, self.pairs)
 
     @cached_property
     def normalised(self) -> Normalised | None:
@@ -120,7 +128,7 @@ class Analysis:
         """At equal complexity where that is asked for and possible."""
         if self.normalised and self.normalised.populations:
             return [(one.population, one.edf) for one in self.normalised.populations]
-        return [(one, one.edf) for one in self.used]
+        return [(one, one.edf) for one in self.compared]
 
     @cached_property
     def cost_tests(self) -> list[CostTest]:

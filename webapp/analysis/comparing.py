@@ -1,162 +1,216 @@
-"""Populations compared in pairs: the differences, and the sentence that answers what the person came for."""
+"""Populations compared in pairs: who has lower errors, by the one test of all pages, lists, mails and answers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from django.utils.functional import cached_property
 
-from engine.statistics import holm
+from engine.statistics import Verdict, alpha_of_each_pair, holm
+from engine.statistics.comparisons import LOWER, Comparison, KsTest
+from engine.statistics.sequential import SequentialComparison
 from webapp.analysis import statistics, tables
-from webapp.analysis.in_order import InOrder, finding_so_far, short_verdict
 from webapp.analysis.populations import AnalysedPopulation
 from webapp.analysis.tables import Column, Table
-from webapp.wording import NBSP, between, counted, fixed, joined, p_text, signed, within
 
-PAIR_COLUMNS = (
-    Column("Pair", "", tables.Pair),
-    Column("Means (%), 95 %", "mean_difference", tables.Estimate, unit="points"),
-    Column("Medians (%), 95 %", "median_difference", tables.Estimate, unit="points"),
-    Column("KS D, 95 %", "ks_distance", tables.Estimate),
-    Column("p, Holm", "p_holm", tables.PValue),
-)
+ALPHA = 0.05
+MOST_PAIRS = 2_000  # looked at in draw order: a difference that is open after so many is too small to wait for
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PopulationPair:
-    """Two populations compared, one of ``pairs`` of the analysis; the p-value is Holm's over all of them.
+    """Two populations compared; ``first`` is the one with lower errors, as far as can be told.
 
-    ``medians`` is the difference of the medians (percentage points) with its interval.
+    ``of_all`` compares all networks of both, for numbers fixed beforehand; ``in_order`` network by network in draw
+    order, so that it holds however often somebody looks, None where no order is known. ``by_order`` says which of the
+    two gives the verdict. ``shape`` compares their EDFs, ``shape_p`` is its p-value after Holm over all pairs.
     """
 
     first: AnalysedPopulation
     second: AnalysedPopulation
-    comparison: statistics.Comparison
-    medians: tuple[float, tuple[float, float]]
-    p_adjusted: float
-    pairs: int
-
-    @cached_property
-    def interval(self) -> tuple[float, float]:
-        """Of the difference of means, at 95 % for all pairs together (Bonferroni).
-
-        The finding is about the largest of all differences, which a plain 95 % interval would call real too often.
-        """
-        return statistics.compared(self.first.errors, self.second.errors, confidence=1 - 0.05 / self.pairs).interval
+    of_all: Comparison
+    in_order: SequentialComparison | None
+    by_order: bool
+    shape: KsTest
+    shape_p: float
 
     @property
-    def level(self) -> str:
-        """What stands before the interval."""
-        return f"95{NBSP}%" if self.pairs == 1 else f"95{NBSP}% for all {self.pairs} pairs together"
+    def pairs(self) -> int:
+        """How many pairs of populations are compared together."""
+        return self.of_all.pairs
+
+    @property
+    def verdict(self) -> Verdict:
+        if not self.by_order or self.of_all.verdict is Verdict.NOTHING:
+            return self.of_all.verdict
+        return self.in_order.verdict if self.in_order else Verdict.OPEN
 
     @property
     def differs(self) -> bool:
-        low, high = self.interval
-        return low > 0 or high < 0
+        return self.verdict in LOWER
 
+    @property
+    def theta(self) -> float:
+        """How often a network of the first beats one of the second, of the pairs that the verdict rests on."""
+        return self.in_order.theta if self.by_order and self.in_order else self.of_all.theta
 
-@dataclass(frozen=True)
-class ShortFinding:
-    """The finding in a few words, and the numbers that it rests on."""
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Of theta, for all pairs of populations together; in draw order it holds at every look."""
+        return self.in_order.interval if self.by_order and self.in_order else self.of_all.interval
 
-    words: str
-    note: str
+    @property
+    def p_value(self) -> float | None:
+        """Of the test that gives the verdict, for all pairs together; None where nothing can be tested yet."""
+        if not self.by_order:
+            return self.of_all.p_adjusted
+        return self.p_in_order
+
+    @property
+    def p_in_order(self) -> float | None:
+        """Valid at every look, for all pairs together (Bonferroni)."""
+        return None if self.in_order is None else min(1.0, self.pairs * self.in_order.p_value)
+
+    @property
+    def names(self) -> str:
+        return f"{self.first.name} against {self.second.name}"
 
 
 def compare_pairs(populations: Sequence[AnalysedPopulation]) -> list[PopulationPair]:
-    """Every pair, the one with the lower mean first, the largest difference first."""
-    pairs = [sorted(pair, key=lambda one: one.edf.mean) for pair in combinations(populations, 2)]
-    comparisons = [statistics.compared(first.errors, second.errors) for first, second in pairs]
-    adjusted = holm([comparison.p_value for comparison in comparisons]) if comparisons else np.array([])
-    compared = [
-        PopulationPair(
-            first,
-            second,
-            comparison,
-            statistics.medians_compared(first.errors, second.errors),
-            float(p),
-            len(pairs),
-        )
-        for (first, second), comparison, p in zip(pairs, comparisons, adjusted, strict=True)
+    """Every two populations, the surest first: by p-value, and where that ties by how far theta lies from 1/2.
+
+    As soon as one of them was looked at before its plan was done, all that can be are compared in draw order.
+    """
+    if len(populations) < 2:
+        return []
+    looked = any(may_have_been_seen(one) for one in populations)
+    alpha = alpha_of_each_pair(ALPHA, spaces=len(populations))
+    tests = statistics.compared([one.outcomes for one in populations])
+    shapes = [_shape(*both) for both in combinations(populations, 2)]
+    adjusted = holm([shape.p_value for shape in shapes])
+    pairs = [
+        _pair(*both, test, shape, float(shape_p), alpha=alpha, looked=looked)
+        for both, test, shape, shape_p in zip(combinations(populations, 2), tests, shapes, adjusted, strict=True)
     ]
-    return sorted(compared, key=lambda pair: pair.comparison.mean_difference)
+    return sorted(pairs, key=_surest_first)
+
+
+def may_have_been_seen(population: AnalysedPopulation) -> bool:
+    """Whether somebody could look before its number of networks was fixed: it runs, or was changed after results."""
+    return bool(population.pending) or population.looked_at
+
+
+def _surest_first(pair: PopulationPair) -> tuple[bool, float, float]:
+    p_value = pair.p_value
+    theta = pair.theta if pair.verdict is not Verdict.NOTHING else 0.5
+    return pair.verdict is Verdict.NOTHING, 1.0 if p_value is None else p_value, -abs(theta - 0.5)
+
+
+def _pair(
+    first: AnalysedPopulation,
+    second: AnalysedPopulation,
+    of_all: Comparison,
+    shape: KsTest,
+    shape_p: float,
+    *,
+    alpha: float,
+    looked: bool,
+) -> PopulationPair:
+    in_order = None
+    a, b = first.data.in_order, second.data.in_order
+    if a is not None and b is not None:
+        in_order = statistics.compared_in_order(a, b, alpha=alpha, budget=MOST_PAIRS)
+    by_order = may_have_been_seen(first) or may_have_been_seen(second) or (looked and in_order is not None)
+    pair = PopulationPair(first, second, of_all, in_order, by_order, shape, shape_p)
+    if a is None or b is None or in_order is None:
+        return _mirrored(pair, None) if pair.theta < 0.5 else pair
+    if pair.verdict is Verdict.B_LOWER or (not pair.differs and pair.theta < 0.5):
+        return _mirrored(pair, statistics.compared_in_order(b, a, alpha=alpha, budget=MOST_PAIRS))
+    return pair
+
+
+def _mirrored(pair: PopulationPair, in_order: SequentialComparison | None) -> PopulationPair:
+    return PopulationPair(
+        pair.second, pair.first, pair.of_all.mirrored(), in_order, pair.by_order, pair.shape, pair.shape_p
+    )
+
+
+def _shape(first: AnalysedPopulation, second: AnalysedPopulation) -> KsTest:
+    return statistics.distance(first.outcomes, second.outcomes)
 
 
 def pair_table(pairs: Sequence[PopulationPair]) -> Table:
-    rows = [
-        [
-            tables.Pair(pair.first.name, pair.second.name),
-            tables.Estimate(pair.comparison.mean_difference, pair.comparison.interval, style="signed"),
-            tables.Estimate(*pair.medians, style="signed"),
-            tables.Estimate(pair.comparison.ks_distance, pair.comparison.ks_interval, digits=2),
-            tables.PValue(pair.p_adjusted),
-        ]
-        for pair in pairs
+    """Theta and the median difference with their intervals; of a batch that was looked at these don't allow for it."""
+    looked = any(pair.by_order for pair in pairs)
+    level = "95 %" if not looked else "95 %, not allowing for looking"
+    columns = (
+        Column("First against second", "", tables.Pair),
+        Column("Verdict", "verdict", tables.Text),
+        Column(f"First beats second (% of pairs), {level}", "theta", tables.Estimate, unit="percent"),
+        Column(f"Median difference (points), {level}", "median_difference", tables.Estimate, unit="points"),
+        Column("p at every look" if looked else "p, Holm", "p_at_every_look" if looked else "p_holm", tables.PValue),
+        Column("n of first", "first_n", tables.Count),
+        Column("failed", "first_failed", tables.Count),
+        Column("n of second", "second_n", tables.Count),
+        Column("failed", "second_failed", tables.Count),
+        Column("KS D, 95 %", "ks_distance", tables.Estimate),
+        Column("Mean difference (points), 95 %", "mean_difference", tables.Estimate, unit="points"),
+    )
+    return Table("Pairwise tests", columns, [_row(pair) for pair in pairs])
+
+
+def _row(pair: PopulationPair) -> list[tables.Cell]:
+    test = pair.of_all
+    theta = None if test.verdict is Verdict.NOTHING else 100 * test.theta
+    return [
+        tables.Pair(pair.first.name, pair.second.name, sign="against"),
+        tables.Text(short_verdict(pair)),
+        tables.Estimate(theta, (100 * test.interval[0], 100 * test.interval[1]), digits=0),
+        tables.Estimate(test.difference, test.difference_interval, style="signed"),
+        tables.PValue(pair.p_value),
+        tables.Count(test.n[0]),
+        tables.Count(test.failed[0]),
+        tables.Count(test.n[1]),
+        tables.Count(test.failed[1]),
+        tables.Estimate(pair.shape.distance, pair.shape.interval, digits=2),
+        mean_difference(pair.first, pair.second),
     ]
-    return Table("Pairwise tests", PAIR_COLUMNS, rows)
 
 
-def finding(
-    populations: Sequence[AnalysedPopulation], pairs: Sequence[PopulationPair], in_order: Sequence[InOrder]
-) -> str:
-    """The sentence that answers what the person came for; the others of the page say whether to trust it.
-
-    While runs are to come it rests on what may be looked at again and again.
-    """
-    if not pairs:
-        return _finding_of_one(populations[0])
-    pair, so_far = pairs[0], " so far" if any(population.pending for population in populations) else ""
-    if so_far and in_order:
-        return finding_so_far(in_order[0])
-    test = pair.comparison
-    numbers = (
-        f"difference {signed(test.mean_difference)} ({pair.level}: {signed(pair.interval[0])}, "
-        f"{signed(pair.interval[1])}), KS{NBSP}D{NBSP}={NBSP}{fixed(test.ks_distance, 2)} "
-        f"{between(test.ks_interval, 2)}, {p_text(pair.p_adjusted)}, n{NBSP}={NBSP}{test.n_a:,} and {test.n_b:,}"
-    )
-    means = f"{fixed(pair.first.edf.mean)}{NBSP}% against {fixed(pair.second.edf.mean)}{NBSP}%"
-    if pair.differs:
-        return f"{pair.first.name} has a lower mean error than {pair.second.name}{so_far}: {means}, {numbers}."
-    names = f"{pair.first.name} and {pair.second.name}"
-    return f"No difference in the mean error of {names} is shown{so_far}: {means}, {numbers}."
+def mean_difference(first: AnalysedPopulation, second: AnalysedPopulation) -> tables.Estimate:
+    """Of the networks that finished; no interval below 16 of each."""
+    if not first.n or not second.n:
+        return tables.Estimate(None)
+    return tables.Estimate(*statistics.means_compared(first.errors, second.errors), style="signed")
 
 
-def _finding_of_one(population: AnalysedPopulation) -> str:
-    if population.pending:
-        low, high = population.median.interval
-        known = (low, high) != (0.0, 100.0)
-        ends = f"95{NBSP}% at every look: {fixed(low)}–{fixed(high)}" if known else "no interval yet"
-        return (
-            f"Half of the {counted(population.n, 'design')} of {population.name} used so far have an error below "
-            f"{fixed(population.median.value)}{NBSP}% ({ends})."
-        )
-    mean = population.mean
-    low, high = mean.interval
-    return (
-        f"The {counted(population.n, 'design')} of {population.name} have a mean error of {fixed(mean.value)}{NBSP}% "
-        f"(95{NBSP}%: {fixed(low)}–{fixed(high)})."
-    )
+def short_verdict(pair: PopulationPair) -> str:
+    """The verdict of a pair as a cell of a table."""
+    return verdict_words(pair.verdict, pair.first.name, pair.second.name)
 
 
-def short_finding(
-    populations: Sequence[AnalysedPopulation], pairs: Sequence[PopulationPair], in_order: Sequence[InOrder]
-) -> ShortFinding:
-    """The finding of a list's line, with its uncertainty; while runs are to come, one that holds at every look."""
-    sizes = f"n{NBSP}{joined([f'{population.n:,}' for population in populations])}"
-    so_far = " so far" if any(population.pending for population in populations) else ""
-    if not pairs:
-        mean = populations[0].mean
-        return ShortFinding(
-            f"mean error {fixed(mean.value)}{so_far}", f"({within(mean.interval).strip('()')}; {sizes})"
-        )
-    if so_far and in_order:
-        compared = counted(in_order[0].result.n, "pair")
-        return ShortFinding(short_verdict(in_order[0]) + so_far, f"({compared} in draw order; {sizes})")
-    pair = pairs[0]
-    if not pair.differs:
-        return ShortFinding("no difference shown", f"({p_text(pair.p_adjusted)}, {sizes})")
-    ends = f"{signed(pair.interval[0])}, {signed(pair.interval[1])}"
-    return ShortFinding(f"{pair.first.name} lower by {fixed(-pair.comparison.mean_difference)}", f"({ends}; {sizes})")
+def verdict_words(verdict: Verdict, first: str, second: str) -> str:
+    return {
+        Verdict.NOTHING: "nothing to compare",
+        Verdict.ALL_TIED: "all tied",
+        Verdict.TOO_FEW: "too few",
+        Verdict.A_LOWER: f"{first} lower",
+        Verdict.B_LOWER: f"{second} lower",
+        Verdict.ALIKE: "alike",
+        Verdict.NOT_SHOWN: "not shown",
+        Verdict.OPEN: "open",
+        Verdict.BUDGET_USED: "not decided",
+    }[verdict]
+
+
+def compared_in_order(pairs: Iterable[PopulationPair]) -> list[PopulationPair]:
+    """Those whose draw order is known, the surest in draw order first."""
+    known = [pair for pair in pairs if pair.in_order is not None]
+    return sorted(known, key=lambda pair: pair.p_in_order or 0.0)
+
+
+def decided(pairs: Sequence[PopulationPair]) -> int:
+    """How many of the pairs have a verdict that answers: lower, or alike."""
+    return int(np.sum([pair.differs or pair.verdict is Verdict.ALIKE for pair in pairs]))

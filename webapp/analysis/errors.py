@@ -16,8 +16,9 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 POPULATION_COLUMNS = (
     Column("Space", "", tables.Population),
-    Column("n used", "used", tables.Count),
+    Column("n", "n", tables.Count),
     Column("Failed", "failed", tables.Count),
+    Column("Missing", "missing", tables.Count),
     Column("Pending", "pending", tables.Count),
     Column("Best of n (%)", "best", tables.Number, unit="percent"),
     Column("Median (%), 95 %", "median", tables.Estimate, unit="percent"),
@@ -29,12 +30,13 @@ def population_table(populations: Sequence[AnalysedPopulation]) -> Table:
     rows = [
         [
             tables.Population(one.name, one.origin, Target(one.token), one.slot),
-            tables.Count(one.n),
+            tables.Count(one.networks),
             tables.Count(one.failed),
+            tables.Count(one.missing),
             tables.Count(one.pending),
-            tables.Number(one.edf.min),
+            tables.Number(one.edf.min if one.n else None),
             error_estimate(one.median.value, one.median.interval),
-            error_estimate(one.mean.value, one.mean.interval),
+            one.mean,
         ]
         for one in populations
     ]

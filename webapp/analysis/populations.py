@@ -5,6 +5,7 @@ Both have the same members, so that everything above reads them alike; only what
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,8 +17,9 @@ from django.utils.functional import cached_property
 
 from engine.designs import design_from_json
 from engine.spaces import AnyNetSpace, RegNetSpace, space_from_json
-from engine.statistics import anytime_edf_band, anytime_mean, edf_band, error_edf, failure_bounds
+from engine.statistics import anytime_edf_band, edf_band, error_edf, failure_bounds
 from engine.statistics.bootstrap import Estimate as EngineEstimate
+from engine.statistics.checks import check_outcomes
 from engine.statistics.edf import EdfBand, ErrorEdf, FailureBounds
 from engine.statistics.intervals import median_error, quantile_interval
 from engine.statistics.population import FloatArray, Population, Range
@@ -38,6 +40,7 @@ from webapp.queries import COMPLEXITIES, SAMPLE_ID, ErrorChoice, TrainedPopulati
 from webapp.wording import compact, open_range
 
 FIT = "e_fit"
+FEWEST_FOR_A_MEAN = 16  # with an interval of it
 LISTED = 10  # best designs, and as many of the worst
 DRAWN_AT_MOST = 2000  # points of a scatter; more are thinned for drawing, never for computing
 
@@ -123,6 +126,26 @@ class _Errors(ABC):
         return self.samples.failed
 
     @property
+    def networks(self) -> int:
+        """n: the networks that say something, those that finished and those that failed by their own doing."""
+        return self.n + self.failed
+
+    @property
+    def outcomes(self) -> FloatArray:
+        """Of these, shape (networks,): errors in percent, inf for a failure."""
+        return check_outcomes(self.samples)
+
+    @property
+    def missing(self) -> int:
+        """Runs that ended and say nothing of their network."""
+        return getattr(self.samples, "missing", 0)
+
+    @property
+    def looked_at(self) -> bool:
+        """Whether its number of networks was changed after results could be seen."""
+        return getattr(self.data, "looked_at", False)
+
+    @property
     def pending(self) -> int:
         return self.data.pending
 
@@ -152,22 +175,27 @@ class _Errors(ABC):
 
     @cached_property
     def edf(self) -> ErrorEdf:
-        return error_edf(self.errors)
+        return error_edf(self.outcomes)
 
     @cached_property
     def band(self) -> EdfBand:
         """The band for a fixed n once nothing is to come; until then the one that may be looked at again and again."""
-        return anytime_edf_band(self.errors) if self.pending else edf_band(self.errors)
+        return anytime_edf_band(self.outcomes) if self.pending else edf_band(self.outcomes)
 
     @cached_property
-    def mean(self) -> EngineEstimate:
-        """While runs are to come, with the asymptotic interval that may be looked at again and again."""
-        return anytime_mean(self.errors) if self.pending else statistics.estimated_mean(self.errors)
+    def mean(self) -> Estimate:
+        """Of those that finished; no interval while runs are to come, nor of too few."""
+        if not self.n:
+            return Estimate(None)
+        if self.pending or self.n < FEWEST_FOR_A_MEAN:
+            return Estimate(float(self.errors.mean()))
+        mean = statistics.estimated_mean(self.errors)
+        return Estimate(mean.value, mean.interval)
 
     @cached_property
     def median(self) -> EngineEstimate:
         """The interval is exact; while runs are to come, it holds at every look."""
-        return anytime_median(self.errors) if self.pending else median_error(self.errors)
+        return anytime_median(self.outcomes) if self.pending else median_error(self.outcomes)
 
     @cached_property
     def failure_bounds(self) -> FailureBounds | None:
@@ -176,7 +204,7 @@ class _Errors(ABC):
 
     def quantile(self, share: float) -> Estimate:
         """A quantile of the error with its interval; while runs are to come, one that holds at every look."""
-        return quantile_of(self.errors, share, self.band if self.pending else None)
+        return quantile_of(self.outcomes, share, self.band if self.pending else None)
 
     @property
     def ahead(self) -> FloatArray:
@@ -377,9 +405,19 @@ def keep_designs(population: AnalysedPopulation) -> KeptDesigns:
 
 
 def quantile_of(errors: FloatArray, share: float, band: EdfBand | None = None) -> Estimate:
-    """A quantile of errors (percent) with its exact interval, or the one that is read off a ``band``."""
+    """A quantile of outcomes (percent) with its exact interval, or the one that is read off a ``band``."""
     interval = band.quantile_interval(share) if band else quantile_interval(errors, share)
-    return error_estimate(float(np.quantile(errors, share)), interval)
+    quantile = float(np.quantile(errors, share)) if np.isfinite(errors).all() else _among_failures(errors, share)
+    return error_estimate(quantile, interval)
+
+
+def _among_failures(outcomes: FloatArray, share: float) -> float:
+    """The quantile where some failed: the same interpolation, inf where it would reach a failure."""
+    rising = np.sort(outcomes)
+    place = share * (len(rising) - 1)
+    if math.isinf(rising[math.ceil(place)]):
+        return math.inf
+    return float(np.quantile(rising[np.isfinite(rising)], place / max(1, int(np.isfinite(rising).sum()) - 1)))
 
 
 def block_widths(design: Mapping[str, Any]) -> list[int]:

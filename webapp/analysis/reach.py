@@ -15,11 +15,10 @@ from webapp.analysis import statistics, tables
 from webapp.analysis.populations import AnalysedPopulation
 from webapp.analysis.tables import Column, Estimate, Table
 from webapp.queries import COMPLEXITIES
-from webapp.wording import NBSP, between, counted, fixed, joined, p_text
+from webapp.wording import NBSP, between, fixed, joined, p_text
 
 FEWEST = 8  # samples, for a study of parts of them
 SEARCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
-ENOUGH_FOR_A_MEAN = 12  # samples: the BCa interval covers the mean in 48 % of cases at 2, 85 % at 10, 95 % at 30
 ALIKE = 0.05  # p-value, Holm, above which complexities count as alike
 QUARTERS = (0, 0.25, 0.5, 0.75, 1)
 
@@ -133,14 +132,3 @@ def cost_table(cost: str, populations: Sequence[AnalysedPopulation]) -> Table:
         values = [tables.Number(quantile, style="significant") for quantile in quantiles]
         rows.append([tables.Text(one.name), tables.Count(one.n), *values])
     return Table(f"Spread of {cost} (M)", columns, rows, f"spread-{cost}")
-
-
-def few_samples_warning(populations: Sequence[AnalysedPopulation]) -> str:
-    """Which populations are too small for the interval of their mean; empty where none is."""
-    few = [f"{one.name} has {counted(one.n, 'sample')}" for one in populations if one.n < ENOUGH_FOR_A_MEAN]
-    if not few:
-        return ""
-    return (
-        f"{joined(few)}. With fewer than {ENOUGH_FOR_A_MEAN} the interval of a mean is too narrow: take the finding "
-        "as a hint, and train more designs before you conclude."
-    )

@@ -7,7 +7,6 @@ served stale.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, TypeVar
@@ -19,19 +18,19 @@ from engine.designs import AnyNetDesign, design_from_json
 from engine.designs.linear_fit import fit_quantized_linear
 from engine.errors import InvalidDesign
 from engine.statistics import (
+    compare_all,
     compare_sequentially,
     empirical_bootstrap,
     expected_best,
-    ks_interval,
     ks_test,
     mean_error,
-    median_difference,
     parameter_importance,
     random_search_curve,
     sample_size_study,
     suggest_refinements,
 )
 from engine.statistics.bootstrap import EmpiricalBootstrap, Estimate, mean_interval
+from engine.statistics.comparisons import Comparison, KsTest
 from engine.statistics.importance import ParameterImportance
 from engine.statistics.population import FloatArray, Population
 from engine.statistics.refine import Refinement
@@ -76,39 +75,23 @@ def estimated_mean(errors: FloatArray) -> Estimate:
     return _remember(_digest("mean", errors), lambda: mean_error(errors))
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Distance and difference of means of two populations."""
-
-    ks_distance: float
-    ks_interval: tuple[float, float]
-    p_value: float
-    mean_difference: float
-    interval: tuple[float, float]
-    confidence: float
-    n_a: int
-    n_b: int
+def compared(outcomes: Sequence[FloatArray]) -> list[Comparison]:
+    """`engine.statistics.compare_all`."""
+    return _remember(_digest("compared", *outcomes), lambda: compare_all(outcomes))
 
 
-def compared(errors_a: FloatArray, errors_b: FloatArray, *, confidence: float = 0.95) -> Comparison:
-    """The KS test and the difference of means."""
-    return _remember(
-        _digest(f"compared {confidence}", errors_a, errors_b), lambda: _compared(errors_a, errors_b, confidence)
-    )
+def distance(outcomes_a: FloatArray, outcomes_b: FloatArray) -> KsTest:
+    """`engine.statistics.ks_test`."""
+    return _remember(_digest("distance", outcomes_a, outcomes_b), lambda: ks_test(outcomes_a, outcomes_b))
 
 
-def _compared(errors_a: FloatArray, errors_b: FloatArray, confidence: float) -> Comparison:
-    test = ks_test(errors_a, errors_b)
-    sizes = len(errors_a), len(errors_b)
-    interval = mean_interval(errors_a, errors_b, confidence=confidence) if min(sizes) > 1 else (-100.0, 100.0)
-    distances = ks_interval(test.distance, n_a=sizes[0], n_b=sizes[1], alpha=1 - confidence)
+def means_compared(errors_a: FloatArray, errors_b: FloatArray) -> tuple[float, tuple[float, float] | None]:
+    """Mean of A minus mean of B (points) with its interval, None where too few finished for one."""
     difference = float(errors_a.mean() - errors_b.mean())
-    return Comparison(test.distance, distances, test.p_value, difference, interval, confidence, *sizes)
-
-
-def medians_compared(errors_a: FloatArray, errors_b: FloatArray) -> tuple[float, tuple[float, float]]:
-    """`engine.statistics.median_difference`."""
-    return _remember(_digest("medians", errors_a, errors_b), lambda: median_difference(errors_a, errors_b))
+    if min(len(errors_a), len(errors_b)) < 16:
+        return difference, None
+    interval = _remember(_digest("means", errors_a, errors_b), lambda: mean_interval(errors_a, errors_b))
+    return difference, interval
 
 
 def compared_in_order(errors_a: FloatArray, errors_b: FloatArray, *, alpha: float, budget: int) -> SequentialComparison:

@@ -6,6 +6,7 @@ Words are made last: nothing is ever read back from them.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,17 @@ from typing import ClassVar, Literal
 
 from django.utils.text import slugify
 
-from webapp.wording import between, compact, fixed, p_value, percent, signed, signed_between, significant
+from webapp.wording import (
+    between,
+    compact,
+    fixed,
+    p_value,
+    percent,
+    says_something,
+    signed,
+    signed_between,
+    significant,
+)
 
 Value = str | int | float | None
 NONE = "–"
@@ -217,12 +228,15 @@ class Estimate(Cell):
 
     @property
     def point(self) -> str:
+        """An infinite value lies among the failures, where no error is."""
+        if self.value is not None and math.isinf(self.value):
+            return "among the failed"
         return Number(self.value, self.digits, self.style).words
 
     @property
     def ends(self) -> str:
         """The interval in brackets; empty where even the estimate is missing."""
-        if self.value is None:
+        if self.value is None or math.isinf(self.value):
             return ""
         if self.interval is None:
             return "(no interval yet)"
@@ -234,12 +248,14 @@ class Estimate(Cell):
 
     @property
     def values(self) -> Sequence[Value]:
-        return self.value, *(self.interval or (None, None))
+        """What is infinite is empty in a file: an open end, or a value among the failures."""
+        numbers = (self.value, *(self.interval or (None, None)))
+        return [None if number is None or math.isinf(number) else number for number in numbers]
 
 
 def error_estimate(value: float, interval: tuple[float, float]) -> Estimate:
     """Of an error in percent: an interval from 0 to 100 says nothing, so it is none."""
-    return Estimate(value, None if interval == (0.0, 100.0) else interval)
+    return Estimate(value, interval if says_something(interval) else None)
 
 
 @dataclass(frozen=True)
@@ -282,11 +298,11 @@ class Interval(Cell):
 
 @dataclass(frozen=True)
 class PValue(Cell):
-    value: float
+    value: float | None
 
     @property
     def words(self) -> str:
-        return p_value(self.value)
+        return NONE if self.value is None else p_value(self.value)
 
     @property
     def values(self) -> Sequence[Value]:

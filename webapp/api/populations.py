@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 from django.http import Http404, JsonResponse
 from ninja import Query, Router
 
-from engine.statistics.bootstrap import Estimate
+from engine.statistics import Verdict
 from engine.statistics.population import whole_numbers
+from engine.statistics.sequential import SequentialComparison
 from webapp import queries
 from webapp.access import TeamRequest, regime_of, space_of
 from webapp.analysis import AnalysedPopulation, analyse
-from webapp.analysis.comparing import PopulationPair
-from webapp.analysis.in_order import InOrder
+from webapp.analysis.comparing import PopulationPair, mean_difference
 from webapp.analysis.populations import known_columns
 from webapp.api.schemas import (
     AnalysisOut,
@@ -78,10 +80,10 @@ def get_analysis(request: TeamRequest, chosen: Query[AnalysisQuery]) -> dict[str
     analysis = read_analysis(request.GET, request.team)
     return {
         "error": analysis.selection.error,
-        "finding": None if analysis.is_empty else analysis.finding,
+        "finding": None if analysis.is_empty else analysis.finding.text,
         "populations": [_population(one) for one in analysis.populations],
         "pairs": [_pair(pair) for pair in analysis.pairs],
-        "in_order": [_in_order(one) for one in analysis.in_order],
+        "in_order": [_in_order(pair, pair.in_order) for pair in analysis.in_order if pair.in_order],
     }
 
 
@@ -103,53 +105,61 @@ def get_table(request: TeamRequest, name: str, chosen: Query[AnalysisQuery]) -> 
 
 
 def _population(population: AnalysedPopulation) -> dict[str, object]:
+    median, mean = (population.median, population.mean) if population.networks else (None, None)
     return {
         "population": population.token,
         "name": population.name,
-        "n": population.n,
+        "n": population.networks,
         "failed": population.failed,
+        "missing": population.missing,
         "pending": population.pending,
         "cancelled": population.data.cancelled,
         "min": population.edf.min if population.n else None,
-        "median": _estimate(population.median) if population.n else None,
-        "mean": _estimate(population.mean) if population.n else None,
+        "median": _interval(median.value, median.interval, 0.95) if median else None,
+        "mean": _interval(mean.value, mean.interval, 0.95) if mean and mean.value is not None else None,
     }
 
 
 def _pair(pair: PopulationPair) -> dict[str, object]:
-    test = pair.comparison
+    test, means = pair.of_all, mean_difference(pair.first, pair.second)
     return {
         "first": pair.first.token,
         "second": pair.second.token,
-        "mean_difference": _interval(test.mean_difference, test.interval, test.confidence),
-        "mean_difference_together": _interval(test.mean_difference, pair.interval, test.confidence),
-        "median_difference": _interval(*pair.medians, test.confidence),
-        "ks_distance": _interval(test.ks_distance, test.ks_interval, test.confidence),
-        "ks_p_value": test.p_value,
-        "ks_p_value_holm": pair.p_adjusted,
+        "verdict": pair.verdict,
+        "at_every_look": pair.by_order,
+        "p_value": pair.p_value,
+        "theta": None if test.verdict is Verdict.NOTHING else _interval(test.theta, test.interval, test.level),
+        "median_difference": _interval(test.difference, test.difference_interval, test.level),
+        "n": test.n,
+        "failed": test.failed,
+        "left_out": test.left_out,
+        "ks_distance": _interval(pair.shape.distance, pair.shape.interval, 0.95),
+        "ks_p_value_holm": pair.shape_p,
+        "mean_difference": _interval(means.value, means.interval, 0.95),
     }
 
 
-def _in_order(one: InOrder) -> dict[str, object]:
-    result = one.result
+def _in_order(pair: PopulationPair, result: SequentialComparison) -> dict[str, object]:
     return {
-        "first": one.first.token,
-        "second": one.second.token,
+        "first": pair.first.token,
+        "second": pair.second.token,
         "verdict": result.verdict,
         "pairs": result.n,
         "won": result.won,
         "lost": result.lost,
         "tied": result.tied,
         "left_out": result.left_out,
-        "share": _interval(result.theta, result.interval, 1 - result.alpha),
-        "p_value": one.p_value,
+        "theta": _interval(result.theta, result.interval, 1 - result.alpha),
+        "p_value": pair.p_in_order,
         "decided_at": result.decided_at,
     }
 
 
-def _estimate(estimate: Estimate) -> dict[str, float]:
-    return _interval(estimate.value, estimate.interval, estimate.confidence)
-
-
-def _interval(value: float, ends: tuple[float, float], confidence: float) -> dict[str, float]:
-    return {"value": float(value), "low": float(ends[0]), "high": float(ends[1]), "confidence": confidence}
+def _interval(
+    value: float | None, ends: tuple[float, float] | None, confidence: float
+) -> dict[str, float | None] | None:
+    """None where there is no value; an infinite value or end is null."""
+    if value is None:
+        return None
+    numbers = [float(one) if math.isfinite(one) else None for one in (value, *(ends or (math.inf, math.inf)))]
+    return dict(zip(("value", "low", "high"), numbers, strict=True)) | {"confidence": confidence}

@@ -9,7 +9,7 @@ from ninja import Field, Schema
 from pydantic import ConfigDict
 
 from engine.statistics import Verdict
-from webapp.analysis.in_order import MOST_PAIRS
+from webapp.analysis.comparing import MOST_PAIRS
 from webapp.forms.batches import LARGEST_SEED
 from webapp.models.filing import MOST_TAGS
 from webapp.services.batches import LARGEST_BATCH
@@ -225,77 +225,93 @@ class PopulationOut(Schema):
 
 
 class Interval(Schema):
-    value: float
-    low: float
-    high: float
+    value: float | None = Field(description="null where it lies among the failed networks")
+    low: float | None = Field(description="null where the interval is open at that end, or there is none")
+    high: float | None
     confidence: float
 
 
 class Finding(Schema):
-    """One population; errors in percent, all null where no sample is used yet.
+    """One population; errors in percent, null where no network finished.
 
-    While ``pending`` is above 0 the intervals hold at every look, and say nothing (0 to 100) below 50 samples. Once it
-    is 0 they are for a number of samples fixed beforehand: to decide whether to train more, use ``in_order``.
+    While ``pending`` is above 0 the interval of the median holds at every look, and says nothing (0 to 100) below 50
+    networks. Once it is 0 it is for a number of networks fixed beforehand.
     """
 
     population: str
     name: str = Field(description="of its space, with its regime where the answer has several; of its import")
-    n: int
-    failed: int
+    n: int = Field(description="networks that finished or failed by their own doing")
+    failed: int = Field(description="of these: diverged, out of memory, timed out, or invalid; behind every error")
+    missing: int = Field(description="runs that ended without saying anything of their network; not among n")
     pending: int
     cancelled: int
     min: float | None
-    median: Interval | None = Field(description="its interval is exact at both times; 0 to 100 of fewer than 6 samples")
+    median: Interval | None = Field(description="failures counted; its interval is exact")
     mean: Interval | None = Field(
-        description="its interval is asymptotic while pending is above 0, then BCa bootstrap; 0 to 100 of one sample"
+        description="of those that finished; without an interval while pending is above 0 and below 16 of them"
     )
 
 
 class PairOut(Schema):
-    """Two populations, the one with the lower mean first; the pair with the largest difference of means first.
+    """Two populations; first is the one with the lower errors, as far as can be told. The surest pair comes first."""
 
-    All of it is for numbers of samples fixed beforehand; while runs are to come use ``in_order``.
+    first: str
+    second: str
+    verdict: Verdict = Field(
+        description=(
+            "a_lower: first has lower errors; alike: theta lies within 0.4 to 0.6; not_shown; too_few: no outcome of "
+            "so few networks could show a difference; all_tied; nothing: one has no network yet; open and "
+            "budget_used: not decided in draw order"
+        )
+    )
+    at_every_look: bool = Field(
+        description="whether verdict and p_value are those in draw order, because runs are to come or networks were "
+        "added or withdrawn after results could be seen"
+    )
+    p_value: float | None = Field(
+        description="of the verdict, allowing for all pairs; null where nothing can be tested"
+    )
+    theta: Interval | None = Field(
+        description="how often a network of first has a lower error than one of second, 0 to 1, ties half; for "
+        "numbers of networks fixed beforehand, and for all pairs together"
+    )
+    median_difference: Interval | None = Field(
+        description="median of error of first minus error of second over all pairs of networks, in percentage points; "
+        "null where more than half of one failed"
+    )
+    n: tuple[int, int]
+    failed: tuple[int, int]
+    left_out: tuple[int, int]
+    ks_distance: Interval = Field(description="largest distance of the two EDFs, 0 to 1; of this pair alone")
+    ks_p_value_holm: float = Field(description="corrected for all pairs of this answer")
+    mean_difference: Interval | None = Field(
+        description="first minus second, of those that finished; without an interval below 16 of each"
+    )
+
+
+class InOrderOut(Schema):
+    """Two populations compared network by network in draw order: all of it holds however often one looks.
+
+    ``theta`` holds at its confidence and the verdict at the same, so that all comparisons of this answer hold together
+    at 0.95.
     """
 
     first: str
     second: str
-    mean_difference: Interval = Field(description="first minus second, in percentage points; of this pair alone")
-    mean_difference_together: Interval = Field(
-        description="the same, wide enough for the intervals of all pairs of this answer to hold together"
-    )
-    median_difference: Interval = Field(description="first minus second, in percentage points; of this pair alone")
-    ks_distance: Interval = Field(description="largest distance of the two EDFs, 0 to 1; of this pair alone")
-    ks_p_value: float
-    ks_p_value_holm: float = Field(description="corrected for all pairs of this answer")
-
-
-class InOrderOut(Schema):
-    """Two populations compared design by design in draw order: all of it holds however often one looks.
-
-    ``share`` holds at its confidence and the verdict at the same, so that all comparisons of this answer hold together
-    at 0.95.
-    """
-
-    first: str = Field(description="the one with the lower mean")
-    second: str
     verdict: Verdict = Field(
         description=(
-            "a_lower: first has the lower error more often; b_lower: second has; alike: neither has it in more than "
-            "60 % of the pairs; open: more samples may decide it; budget_used: not decided by the first "
-            f"{MOST_PAIRS:,} pairs, and more are not looked at. More samples can't undo the first three, only a failed "
-            "run that is queued again may."
+            "a_lower: first has lower errors; b_lower: second has; alike: theta lies within 0.4 to 0.6; open: more "
+            f"networks may decide it; budget_used: not decided by the first {MOST_PAIRS:,} pairs, and more are not "
+            "looked at"
         )
     )
     pairs: int = Field(description="pairs looked at: won, lost, tied and left out together")
-    won: int = Field(description="pairs in which first has the lower error; a diverged run is worse than any error")
+    won: int = Field(description="pairs in which first has the lower error; a failure is worse than any error")
     lost: int = Field(description="pairs in which second has")
     tied: int
-    left_out: int = Field(description="pairs in which a run failed in another way than by diverging")
-    share: Interval = Field(
-        description="of the pairs that are not tied, those in which first has the lower error, 0 to 1: "
-        "(won + 1/2) / (won + lost + 1)"
-    )
-    p_value: float = Field(description="always valid, and corrected for all comparisons of this answer (Bonferroni)")
+    left_out: int = Field(description="pairs in which a run says nothing of its network")
+    theta: Interval = Field(description="share of the pairs that first wins, 0 to 1, ties half")
+    p_value: float = Field(description="holds at every look, and corrected for all comparisons (Bonferroni)")
     decided_at: int | None = Field(description="number of the pair that decided it, from 1; null where none has")
 
 
@@ -308,8 +324,9 @@ class AnalysisOut(Schema):
     error: Literal["final", "best"]
     finding: str | None = Field(
         description=(
-            "the sentence of its page: while runs are to come it holds at every look, then for numbers "
-            "of samples fixed beforehand; null where no sample is used yet"
+            "the sentences at the head of its page: while runs are to come, or where networks were added after "
+            "results could be seen, they hold at every look, else for numbers of networks fixed beforehand; null "
+            "where no network is used yet"
         )
     )
     populations: list[Finding]

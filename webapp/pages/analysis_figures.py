@@ -54,7 +54,7 @@ def figure_exists(element: str, columns: set[str]) -> bool:
 
 def figure_of(analysis: Analysis, element: str, links: Links) -> Figure | None:
     """One figure of an analysis, without the work of the others; None where it has none of that name."""
-    if analysis.is_empty:
+    if analysis.is_empty or (not analysis.used and element not in (EDF, IN_ORDER)):
         return None
     if element.startswith(BY):
         return scatter_of(analysis, element.removeprefix(BY), links)
@@ -66,24 +66,25 @@ def main_figure(analysis: Analysis, links: Links) -> Figure:
     """The error EDFs, at equal complexity where that is asked for and possible."""
     if analysis.normalised and analysis.normalised.populations:
         return normalised_figure(analysis.normalised, csv=links.edf_steps())
-    return edf_figure(analysis.used, csv=links.edf_steps())
+    return edf_figure(analysis.compared, csv=links.edf_steps())
 
 
 def in_order_figure(analysis: Analysis, links: Links) -> Figure | None:
     """That of the surest comparison."""
-    if not analysis.in_order or not len(analysis.in_order[0].result.path.pairs):
+    compared = analysis.in_order[0] if analysis.in_order else None
+    result = compared.in_order if compared else None
+    if compared is None or result is None or not len(result.path.pairs):
         return None
-    compared = analysis.in_order[0]
     return Figure(
         element=IN_ORDER,
-        draw=lambda: evidence_plots.in_order_figure(compared.result, slot=compared.first.slot),
+        draw=lambda: evidence_plots.in_order_figure(result, slot=compared.first.slot),
         caption=(
             f"Shaded: where the share of pairs in which {compared.first.name} has the lower error lies, whenever one "
             f"looks. Once all of it is above or below the line at 50{NBSP}% the difference is decided; once it is "
             "inside the dashed lines the two are alike; until then it is open. "
-            f"n = {counted(compared.result.n, 'pair')}."
+            f"n = {counted(result.n, 'pair')}."
         ),
-        table=path_table(compared),
+        table=path_table(result),
         size="mid",
         title=compared.names,
     )

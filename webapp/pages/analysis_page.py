@@ -34,7 +34,7 @@ def downloads_of(analysis: Analysis, links: Links) -> Downloads | None:
         ("Error EDFs, PNG", links.figure(EDF, "png")),
         ("Error EDFs, CSV", links.edf_steps()),
         ("Table of populations, CSV", links.table("populations")),
-        *([("Pairwise tests, CSV", links.table("pairwise-tests"))] if len(analysis.used) > 1 else []),
+        *([("Pairwise tests, CSV", links.table("pairwise-tests"))] if len(analysis.compared) > 1 else []),
         ("Best designs, CSV", links.table("best")),
     ]
     samples = [(one, links.sample_files(one)) for one in analysis.populations]

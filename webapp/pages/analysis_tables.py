@@ -15,6 +15,7 @@ from webapp.analysis.normalising import Normalised, normalised_pairs, normalised
 from webapp.analysis.suggestions import suggestion_table
 from webapp.analysis.tables import Table
 from webapp.pages.analysis_figures import figure_exists, figure_of
+from webapp.pages.edf_figures import EDF
 from webapp.pages.links import Links
 from webapp.queries import COMPLEXITIES
 
@@ -26,7 +27,7 @@ def table_exists(slug: str, columns: set[str]) -> bool:
 
 def table_of(analysis: Analysis, slug: str) -> Table | None:
     """One table of an analysis, or that of the numbers of a figure; None where it has none of that name."""
-    if analysis.is_empty:
+    if analysis.is_empty or (not analysis.used and slug not in OF_FAILURES_TOO):
         return None
     if slug in TABLES:
         return TABLES[slug](analysis)
@@ -42,8 +43,9 @@ def _at_equal(cost: str, make: Callable[[Normalised], Table]) -> Callable[[Analy
     return table
 
 
+OF_FAILURES_TOO = ("populations", "pairwise-tests", "compared-in-draw-order", EDF)
 TABLES: dict[str, Callable[[Analysis], Table | None]] = {
-    "populations": lambda analysis: population_table(analysis.used),
+    "populations": lambda analysis: population_table(analysis.compared),
     "pairwise-tests": lambda analysis: pair_table(analysis.pairs) if analysis.pairs else None,
     "compared-in-draw-order": lambda analysis: in_order_table(analysis.in_order) if analysis.in_order else None,
     "importance-and-rank-correlations": lambda analysis: (

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
+from engine.statistics.edf import ErrorEdf
 from engine.statistics.population import FloatArray
 from webapp import plots
 from webapp.analysis import AnalysedPopulation
@@ -26,12 +28,17 @@ def curve_of(population: AnalysedPopulation) -> plots.Curve:
 
 
 def legend_of(population: AnalysedPopulation) -> LegendEntry:
-    note = f"n {population.n} [{fixed(population.edf.min)} | {fixed(population.edf.mean)}]"
-    return LegendEntry(population.key, population.slot, population.name, note)
+    return LegendEntry(population.key, population.slot, population.name, _size_words(population.edf))
+
+
+def _size_words(edf: ErrorEdf) -> str:
+    """n 16, 2 failed [23.2 | 28.9]."""
+    failed = f", {edf.failed:,} failed" if edf.failed else ""
+    return f"n {edf.n:,}{failed}" + (f" [{fixed(edf.min)} | {fixed(edf.mean)}]" if len(edf.errors) else "")
 
 
 def edf_figure(populations: Sequence[AnalysedPopulation], *, csv: str = "") -> Figure:
-    """Every population must have a sample."""
+    """Of each population a network must say something."""
     ahead = np.concatenate([one.ahead for one in populations])
 
     def draw() -> plots.Plot:
@@ -51,7 +58,9 @@ def edf_figure(populations: Sequence[AnalysedPopulation], *, csv: str = "") -> F
 
 def _edf_caption(populations: Sequence[AnalysedPopulation], ahead: FloatArray) -> str:
     medians = [
-        f"half of {one.name} below {fixed(one.median.value)}{NBSP}% {within(one.median.interval)}"
+        f"half of {one.name} or more failed"
+        if math.isinf(one.median.value)
+        else f"half of {one.name} below {fixed(one.median.value)}{NBSP}% {within(one.median.interval)}"
         for one in populations
     ]
     looks = " at every look" if any(one.pending for one in populations) else ""
@@ -62,7 +71,10 @@ def _edf_caption(populations: Sequence[AnalysedPopulation], ahead: FloatArray) -
     ]
     sentences += [_band_sentence(one, alone=len(populations) == 1) for one in populations]
     if failing := [one for one in populations if one.failed]:
-        sentences.append(_margin_sentence(failing))
+        failed = joined([f"{one.failed:,} of {one.networks:,} of {one.name}" for one in failing])
+        sentences.append(f"Failed, which rank behind every error and keep a curve from its top: {failed}.")
+    if missing := [one for one in populations if one.missing]:
+        sentences.append(_margin_sentence(missing))
     if any(one.n > plots.MOST_STEPS for one in populations):
         sentences.append("Steps are drawn to a thousandth; every sample is computed with.")
     if len(ahead):
@@ -77,19 +89,21 @@ def _band_sentence(population: AnalysedPopulation, *, alone: bool) -> str:
     whose = "Band" if alone else f"Band of {population.name}"
     width = f"±{NBSP}{fixed(population.band.half_width, 3)}"
     if population.band.half_width >= 1:
-        return f"{whose}: none yet; it says something from n = 50 on while runs are to come (n = {population.n})."
+        return (
+            f"{whose}: none yet; it says something from n = 50 on while runs are to come (n = {population.networks})."
+        )
     if population.pending:
         return f"{whose}: 95{NBSP}% at every look, {width}; it narrows as n grows."
     return f"{whose}: simultaneous, 95{NBSP}%, {width}."
 
 
 def _margin_sentence(populations: Sequence[AnalysedPopulation]) -> str:
-    """How far failed runs could move the EDFs; their bounds are what is hatched."""
+    """How far runs that say nothing could move the EDFs; their bounds are what is hatched."""
     margins = []
     for one in populations:
-        most = fixed(one.failed / (one.n + one.failed), 3)
-        margins.append(f"{one.failed:,} of {one.n + one.failed:,} of {one.name}, ± {most} at most")
-    return f"Hatched: where the EDF of all would lie, whatever the failed ones had given ({'; '.join(margins)})."
+        total = one.networks + one.missing
+        margins.append(f"{one.missing:,} of {total:,} of {one.name}, ± {fixed(one.missing / total, 3)} at most")
+    return f"Hatched: where the EDF would lie, whatever the missing ones had given ({'; '.join(margins)})."
 
 
 def normalised_figure(normalised: Normalised, *, csv: str = "") -> Figure:
@@ -144,7 +158,7 @@ def what_if_figure(answer: WhatIf) -> Figure | None:
         ]
         return plots.edf_figure(curves, x_range=plots.edf_range(curves), height=224)
 
-    note = f"n {result.n} [{fixed(result.edf.min)} | {fixed(result.edf.mean)}]"
+    note = _size_words(result.edf)
     return Figure(
         element=WHAT_IF,
         draw=draw,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 
 from webapp.analysis import AnalysedPopulation
-from webapp.wording import NBSP, fixed
+from webapp.wording import NBSP, between, fixed, says_something
 
 LONGEST_FILE_NAME = 120
 
@@ -30,19 +31,16 @@ def counts_of(populations: Iterable[AnalysedPopulation]) -> list[str]:
 
 
 def middle_of(population: AnalysedPopulation) -> tuple[str, str, str]:
-    """Name, value and note of the tile that says where the errors lie: the median while runs are to come."""
-    if not population.n:
-        return "Median error so far", "–", "no sample used yet"
-    if not population.pending:
-        mean = population.mean
-        low, high = mean.interval
-        return "Mean error", f"{fixed(mean.value)}{NBSP}%", f"n {mean.n}, 95{NBSP}%: {fixed(low)}–{fixed(high)}"
+    """Name, value and note of the tile that says where the errors lie."""
+    so_far, looks = (" so far", " at every look") if population.pending else ("", "")
+    name = f"Median error{so_far}"
+    if not population.networks:
+        return name, "–", "no sample used yet"
     median = population.median
-    note = f"n {median.n}, an interval from n 50 on"
-    if population.band.half_width < 0.5:
-        low, high = median.interval
-        note = f"n {median.n}, 95{NBSP}% at every look: {fixed(low)}–{fixed(high)}"
-    return "Median error so far", f"{fixed(median.value)}{NBSP}%", note
+    note = f"n {median.n}, an interval from n {50 if population.pending else 6} on"
+    if says_something(median.interval):
+        note = f"n {median.n}, 95{NBSP}%{looks}: {between(median.interval).strip('()')}"
+    return name, "–" if math.isinf(median.value) else f"{fixed(median.value)}{NBSP}%", note
 
 
 def failure_sentence(population: AnalysedPopulation) -> str:

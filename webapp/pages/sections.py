@@ -21,7 +21,7 @@ from webapp.analysis.fronts import front_table, left_unlisted
 from webapp.analysis.in_order import in_order_table, verdict_sentence, why_not_in_order
 from webapp.analysis.normalising import normalised_pairs, normalised_sentence, normalised_table
 from webapp.analysis.populations import DRAWN_AT_MOST, AnalysedPopulation, filter_words
-from webapp.analysis.reach import cost_warning, cost_words, few_samples_warning
+from webapp.analysis.reach import cost_warning, cost_words
 from webapp.analysis.suggestions import Suggestion, restriction_words, suggestion_table
 from webapp.analysis.tables import Cell, Table
 from webapp.models import Regime
@@ -76,8 +76,8 @@ class Section:
 
     @property
     def is_there(self) -> bool:
-        """Whether the page has this section, told without computing it."""
-        return True
+        """Whether the page has this section, told without computing it: most need a network that finished."""
+        return bool(self.analysis.used)
 
     @cached_property
     def figures(self) -> Sequence[Figure]:
@@ -170,12 +170,8 @@ class Verdict(Section):
         return "" if normalised and normalised.populations else cost_warning(self.analysis.cost_tests)
 
     @property
-    def few_samples_warning(self) -> str:
-        return few_samples_warning(self.analysis.used)
-
-    @property
     def population_table(self) -> Table:
-        return population_table(self.analysis.used)
+        return population_table(self.analysis.compared)
 
     @property
     def pair_table(self) -> Table | None:
@@ -198,15 +194,15 @@ class DrawOrder(Section):
 
     @property
     def is_there(self) -> bool:
-        return len(self.analysis.used) > 1
+        return len(self.analysis.compared) > 1
 
     @property
     def sentence(self) -> str:
         compared = self.analysis.in_order
-        if not compared:
-            return why_not_in_order(self.analysis.used)
+        if not compared or compared[0].in_order is None:
+            return why_not_in_order(self.analysis.compared)
         names = f"{compared[0].names}: " if len(compared) > 1 else ""
-        return names + verdict_sentence(compared[0])
+        return names + verdict_sentence(compared[0], compared[0].in_order)
 
     @property
     def table(self) -> Table:

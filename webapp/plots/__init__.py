@@ -136,7 +136,7 @@ def base_figure(height: int, x_label: str | None, y_label: str | None, *, tools:
 
 def edf_range(curves: Sequence[Curve], *, more: FloatArray | None = None) -> tuple[float, float]:
     """The range of error (percent) that shows every step of every curve."""
-    ends = [end for curve in curves for end in (curve.edf.errors[0], curve.edf.errors[-1])]
+    ends = [end for curve in curves if len(curve.edf.errors) for end in (curve.edf.errors[0], curve.edf.errors[-1])]
     if more is not None and len(more):
         ends += [more.min(), more.max()]
     if not ends:
@@ -147,9 +147,12 @@ def edf_range(curves: Sequence[Curve], *, more: FloatArray | None = None) -> tup
 
 
 def _steps(errors: FloatArray, fractions: FloatArray, low: float, high: float) -> tuple[FloatArray, FloatArray]:
-    """Exact steps of the EDF from low to high: just right of the k-th error the value is k/n."""
-    x = np.concatenate([[low], errors, [max(high, errors[-1])]])
-    y = np.concatenate([[0], fractions, [1]])
+    """Exact steps of the EDF from low to high: just right of the k-th error the value is k/n.
+
+    It ends below 1 where some failed, and stays at 0 where all did.
+    """
+    x = np.concatenate([[low], errors, [max(high, errors[-1]) if len(errors) else high]])
+    y = np.concatenate([[0], fractions, fractions[-1:] if len(fractions) else [0]])
     return x, y
 
 
@@ -173,7 +176,7 @@ def edf_figure(
     plot.yaxis.formatter = NumeralTickFormatter(format="0 %")
     plot.yaxis.ticker = FixedTicker(ticks=[0, 0.25, 0.5, 0.75, 1])
     for curve in curves:
-        if curve.band is not None:
+        if curve.band is not None and len(curve.edf.errors):
             _draw_band(plot, curve, curve.band, low, high)
         if curve.failures is not None:
             _draw_margin(plot, curve, curve.failures, low, high)
@@ -189,7 +192,7 @@ def _draw_band(plot: Any, curve: Curve, band: EdfBand, low: float, high: float) 
     kept = drawn_steps(curve.edf.fractions)
     x = np.concatenate([[low], band.errors[kept], [max(high, band.errors[-1])]])
     lower = np.concatenate([[0], band.lower[kept], band.lower[-1:]])
-    upper = np.concatenate([[band.half_width], band.upper[kept], [1]])
+    upper = np.concatenate([[band.half_width], band.upper[kept], band.upper[-1:]])
     colour = SPACE_COLOURS[curve.slot]
     plot.varea_step(x=x, y1=lower, y2=upper, step_mode="after", fill_color=colour, fill_alpha=0.13, name=curve.key)
 

@@ -55,8 +55,8 @@ def in_order_figure(compared: SequentialComparison, *, slot: int, height: int = 
     plot.yaxis.formatter = NumeralTickFormatter(format="0 %")
     path, colour = compared.path, SPACE_COLOURS[slot]
     kept = np.unique(np.linspace(0, len(path.pairs) - 1, min(len(path.pairs), MOST_LOOKS)).astype(int))
-    won, lost = np.cumsum(path.outcomes == 1), np.cumsum(path.outcomes == -1)
-    x, share = path.pairs[kept].astype(float), ((won + 0.5) / (won + lost + 1))[kept]
+    wins = np.cumsum((path.outcomes + 1) / 2)  # a tie is half a win
+    x, share = path.pairs[kept].astype(float), (wins / np.arange(1, len(wins) + 1))[kept]
     plot.varea(x=x, y1=path.low[kept], y2=path.high[kept], fill_color=colour, fill_alpha=0.13)
     plot.line(x=x, y=share, line_color=colour, line_width=2)
     for location, dash in ((0.5, "solid"), (0.5 - compared.margin, [4, 4]), (0.5 + compared.margin, [4, 4])):

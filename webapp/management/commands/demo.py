@@ -140,13 +140,9 @@ class Command(BaseCommand):
 
     def _show_table(self, outcome: study.Outcome) -> None:
         table = Table(title="Top-1 error after the last epoch, in percent", title_justify="left")
-        for heading in ("space", "n used", "failed", r"\[min | mean]"):
+        for heading in ("space", "n", "failed", r"\[min | mean]"):
             table.add_column(heading, justify="left" if heading == "space" else "right")
         for row in outcome.rows:
             table.add_row(row.name, str(row.used), str(row.failed), f"\\[{row.best:.1f} | {row.mean:.1f}]")
         self.console.print(table)
-        p_value = "p < 0.001" if outcome.p_value < 0.001 else f"p = {outcome.p_value:.3f}"
-        self.say(
-            f"RegNetX against AnyNetX-A: mean error {outcome.mean_difference:+.1f} points, "
-            f"KS distance D = {outcome.ks_distance:.2f}, {p_value}."
-        )
+        self.say(outcome.finding)
