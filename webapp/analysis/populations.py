@@ -123,6 +123,11 @@ class _Errors(ABC):
         return self.samples.failed
 
     @property
+    def missing(self) -> int:
+        """Samples that ended without saying anything of their network."""
+        return self.samples.missing
+
+    @property
     def pending(self) -> int:
         return self.data.pending
 
@@ -171,8 +176,10 @@ class _Errors(ABC):
 
     @cached_property
     def failure_bounds(self) -> FailureBounds | None:
-        """How far failed runs could move the EDF, whatever their errors would have been; None without any."""
-        return failure_bounds(self.errors, failed=self.failed) if self.failed and self.n else None
+        """Where the EDF of all samples lies, failed and missing ones among them; None without any."""
+        if not self.n or not self.failed + self.missing:
+            return None
+        return failure_bounds(self.errors, failed=self.failed, missing=self.missing)
 
     def quantile(self, share: float) -> Estimate:
         """A quantile of the error with its interval; while runs are to come, one that holds at every look."""
@@ -364,7 +371,7 @@ def filtered(population: AnalysedPopulation, ranges: tuple[tuple[str, Range], ..
     own = in_counts(ranges, population.column_names)
     if not own:
         return population
-    data = replace(population.data, population=population.samples.filter(own))
+    data = population.data.inside(own)
     asked = tuple((column, ends) for column, ends in ranges if column in own)
     return replace(population, data=data, total=population.n, ranges=asked)
 

@@ -61,7 +61,7 @@ def _edf_caption(populations: Sequence[AnalysedPopulation], ahead: FloatArray) -
         + f"; in brackets 95{NBSP}%{looks}."
     ]
     sentences += [_band_sentence(one, alone=len(populations) == 1) for one in populations]
-    if failing := [one for one in populations if one.failed]:
+    if failing := [one for one in populations if one.failure_bounds]:
         sentences.append(_margin_sentence(failing))
     if any(one.n > plots.MOST_STEPS for one in populations):
         sentences.append("Steps are drawn to a thousandth; every sample is computed with.")
@@ -87,8 +87,8 @@ def _margin_sentence(populations: Sequence[AnalysedPopulation]) -> str:
     """How far failed runs could move the EDFs; their bounds are what is hatched."""
     margins = []
     for one in populations:
-        most = fixed(one.failed / (one.n + one.failed), 3)
-        margins.append(f"{one.failed:,} of {one.n + one.failed:,} of {one.name}, ± {most} at most")
+        failed, total = one.failed + one.missing, one.n + one.failed + one.missing
+        margins.append(f"{failed:,} of {total:,} of {one.name}, ± {fixed(failed / total, 3)} at most")
     return f"Hatched: where the EDF of all would lie, whatever the failed ones had given ({'; '.join(margins)})."
 
 

@@ -17,6 +17,8 @@ def counts_in_words(population: AnalysedPopulation) -> str:
     if population.total is not None:
         used = f"{population.n:,} of {population.total:,} used"
     said = f"{used}, {population.failed:,} failed, {population.pending:,} pending"
+    if population.missing:
+        said += f", {population.missing:,} ended without a result"
     if len(population.data.ahead):
         said += f", {len(population.data.ahead):,} finished ahead"
     if population.data.cancelled:
@@ -50,9 +52,10 @@ def failure_sentence(population: AnalysedPopulation) -> str:
     bounds = population.failure_bounds
     if bounds is None:
         return ""
-    most = bounds.failed / (bounds.n + bounds.failed)
+    failed = bounds.failed + bounds.missing
+    most = failed / bounds.total
     return (
-        f"Failed runs never count as an error of 100{NBSP}%. With {bounds.failed} of {bounds.n + bounds.failed} failed "
+        f"Failed runs never count as an error of 100{NBSP}%. With {failed} of {bounds.total} failed "
         f"the EDF moves by at most {fixed(most, 3)}."
     )
 
