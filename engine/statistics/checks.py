@@ -31,7 +31,7 @@ def check_outcomes(errors: Errors, *, name: str = "errors") -> FloatArray:
     Of a `Population` the errors of its samples, and an inf for each that failed by its own doing.
     """
     if isinstance(errors, Population):
-        return np.concatenate([errors.errors, np.full(errors.failed, math.inf)])
+        return errors.outcomes
     try:
         values = np.asarray(errors, dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -174,10 +174,11 @@ class NormalisedComparison:
 
 @dataclass(frozen=True, eq=False)
 class FailureBounds:
-    """Where the EDF of all samples may lie, whatever the failed ones would have given.
+    """Where the EDF of all samples lies: failed ones behind every error, missing ones anywhere.
 
-    ``lower`` and ``upper`` (shape (n,)) hold just right of each of the rising ``errors`` (percent); left of the first
-    error the bounds are 0 to failed / (n + failed), right of the last they end at n / (n + failed) and 1.
+    ``lower`` and ``upper`` (shape (n,)) hold just right of each of the rising ``errors`` (percent), as shares of
+    ``total``, n + failed + missing. Left of the first error the bounds are 0 to missing / total, right of the last
+    they end at n / total and (n + missing) / total.
     """
 
     errors: FloatArray
@@ -185,6 +186,11 @@ class FailureBounds:
     upper: FloatArray
     n: int
     failed: int
+    missing: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.n + self.failed + self.missing
 
 
 def error_edf(errors: Errors) -> ErrorEdf:
@@ -374,13 +380,18 @@ def _scores(errors: FloatArray, weights: FloatArray, bin_of: npt.NDArray[np.intp
     return scores
 
 
-def failure_bounds(errors: Errors, *, failed: int) -> FailureBounds:
-    """Bounds of the EDF of all n + failed samples: k/(n + failed) to (k + failed)/(n + failed)."""
+def failure_bounds(errors: Errors, *, failed: int, missing: int = 0) -> FailureBounds:
+    """Bounds of the EDF of all N = n + failed + missing samples: k/N to (k + missing)/N.
+
+    The ``failed`` ones failed by their own doing and are known to lie behind every error. Of the ``missing`` ones
+    nothing is known: at the lower bound all of them lie behind every error, at the upper one all below.
+    """
     rising = np.sort(check_errors(errors))
     whole_number(failed, parameter="failed", error=InvalidPopulation, low=0)
+    whole_number(missing, parameter="missing", error=InvalidPopulation, low=0)
     n = len(rising)
-    below = np.arange(1, n + 1)
-    return FailureBounds(rising, below / (n + failed), (below + failed) / (n + failed), n, failed)
+    below, total = np.arange(1, n + 1), n + failed + missing
+    return FailureBounds(rising, below / total, (below + missing) / total, n, failed, missing)
 
 
 def _band(edf: ErrorEdf, half_width: float, *, alpha: float, anytime: bool) -> EdfBand:

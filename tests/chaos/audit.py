@@ -68,8 +68,9 @@ CHECKS = {
             <> CASE WHEN old_state = 'queued' AND new_state = 'running' THEN 1 ELSE 0 END""",
     "samples whose error does not fit their runs (7)": """
         SELECT count(*) FROM webapp_sample sample JOIN (
-            SELECT sample_id, bool_and(state = 'done') AS complete, avg(final_error) AS error FROM webapp_run
-            GROUP BY sample_id
+            SELECT sample_id, avg(final_error) AS error, bool_and(state IN ('done', 'failed'))
+                AND 2 * count(*) FILTER (WHERE failure_kind NOT IN ('', 'lost_worker')) < count(*) AS complete
+            FROM webapp_run GROUP BY sample_id
         ) AS runs ON runs.sample_id = sample.id
         WHERE sample.error IS DISTINCT FROM CASE WHEN complete THEN runs.error END""",
     "live leases reaped (9)": """

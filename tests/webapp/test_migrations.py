@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from webapp.models import Event, Invitation, ResultPage, ResultPopulation, SampleBatch
+from webapp.models import Event, FailureKind, Invitation, ResultPage, ResultPopulation, Sample, SampleBatch
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,10 +25,10 @@ def migrated(name: str = "") -> Any:
 
 
 class Old:
-    """A database of version 0008, with one team and its owner."""
+    """A database of an older version, with one team and its owner."""
 
-    def __init__(self) -> None:
-        self.apps = migrated("0008_tag_and_archive")
+    def __init__(self, version: str) -> None:
+        self.apps = migrated(version)
         self.user = self.make("User", email="owner@example.org")
         self.team = self.make("Team", name="Vision")
 
@@ -53,7 +53,40 @@ class Old:
 @pytest.fixture
 def old() -> Iterator[Old]:
     try:
-        yield Old()
+        yield Old("0008_tag_and_archive")
+    finally:
+        migrated()
+
+
+class OldQueue(Old):
+    """Batches with samples and runs, as version 0016 has them."""
+
+    def batch(self, space: Any, regime: Any, *, size: int = 2, seed: int = 0, **values: Any) -> Any:
+        values = {"state": "ready", "created_by": self.user} | values
+        return self.make("SampleBatch", space=space, regime=regime, size=size, seed=seed, **values)
+
+    def sample(self, batch: Any, position: int, *runs: str | float, ended_at: datetime | None = None) -> Any:
+        """With a run each: an error in percent, the kind of a failure, or the state of one without an end."""
+        sample = self.make("Sample", batch=batch, position=position, drawn={}, design={}, design_key=str(position),
+                           flops=1, params=1, acts=1)  # fmt: skip
+        if len(runs) == 1 and isinstance(runs[0], float):
+            sample.error = sample.best_error = runs[0]
+            sample.save()
+        for replicate, end in enumerate(runs):
+            values: dict[str, Any] = {"state": end}
+            if isinstance(end, float):
+                values = {"state": "done", "final_error": end, "best_error": end}
+            elif end in FailureKind:
+                values = {"state": "failed", "failure_kind": end}
+            self.make("Run", sample=sample, batch=batch, position=position, replicate=replicate,
+                      ended_at=ended_at or timezone.now(), **values)  # fmt: skip
+        return sample
+
+
+@pytest.fixture
+def old_queue() -> Iterator[OldQueue]:
+    try:
+        yield OldQueue("0016_read_some_rows_of_an_import")
     finally:
         migrated()
 
@@ -176,3 +209,20 @@ def test_draws_that_ended_without_designs_have_the_cause_that_their_message_tell
     migrated("0008_tag_and_archive")
     migrated()
     assert list(SampleBatch.objects.order_by("pk").values_list(*columns)) == ended
+
+
+def test_samples_of_which_some_replicates_failed_get_the_mean_of_the_others(old_queue: OldQueue) -> None:
+    batch = old_queue.batch(old_queue.space(), old_queue.regime(), size=6)
+    old_queue.sample(batch, 0, 30.0, 34.0, "diverged")
+    old_queue.sample(batch, 1, 30.0, "diverged")
+    old_queue.sample(batch, 2, 30.0, "lost_worker")
+    old_queue.sample(batch, 3, 30.0, "lost_worker", "queued")
+    old_queue.sample(batch, 4, "code_error")
+    old_queue.sample(batch, 5, 31.0)
+    migrated()
+    errors = Sample.objects.order_by("position").values_list("error", flat=True)
+    assert list(errors.all()) == [32.0, None, 30.0, None, None, 31.0]
+    migrated("0016_read_some_rows_of_an_import")
+    assert list(errors.all()) == [None, None, None, None, None, 31.0]
+    migrated()
+    assert list(errors.all()) == [32.0, None, 30.0, None, None, 31.0]

@@ -154,9 +154,43 @@ def in_order_of(batch: SampleBatch) -> list[float]:
 
 def test_what_became_of_samples_stands_in_draw_order_with_failures_in_their_places() -> None:
     batch = rows.a_study(size=6)
-    pages.finish(batch, [30.0, FailureKind.DIVERGED, 32.0, FailureKind.INVALID_DESIGN, 31.0])
+    pages.finish(batch, [30.0, FailureKind.DIVERGED, 32.0, FailureKind.CODE_ERROR, 31.0])
     assert in_order_of(batch) == pytest.approx([30.0, math.inf, 32.0, math.nan, 31.0], nan_ok=True)
-    assert trained_of(batch).population.errors.tolist() == [30.0, 32.0, 31.0]
+    trained = trained_of(batch)
+    assert trained.population.errors.tolist() == [30.0, 32.0, 31.0]
+    assert (trained.population.failed, trained.population.missing) == (1, 1)
+    ids = batch.samples.order_by("position").values_list("pk", flat=True)
+    assert trained.in_order_ids is not None
+    assert trained.in_order_ids.tolist() == list(ids)[:5]
+
+
+@pytest.mark.parametrize("kind", FailureKind)
+def test_a_failure_by_the_networks_own_doing_ranks_last_and_any_other_says_nothing(kind: FailureKind) -> None:
+    batch = rows.a_study(size=1)
+    (run,) = batch.runs.all()
+    Run.objects.filter(pk=run.pk).update(state=RunState.FAILED, failure_kind=kind)
+    population = trained_of(batch).population
+    own = kind in {"diverged", "out_of_memory", "timed_out", "invalid_design"}
+    assert kind.is_own_doing == own
+    assert (population.failed, population.missing) == ((1, 0) if own else (0, 1))
+    assert population.outcomes.tolist() == ([math.inf] if own else [])
+
+
+def test_failed_designs_have_their_columns_and_a_filter_counts_them_again() -> None:
+    batch = rows.a_study(size=3)
+    pages.finish(batch, [30.0, FailureKind.DIVERGED, FailureKind.CODE_ERROR])
+    trained = trained_of(batch)
+    kept, failed, _ = batch.samples.order_by("position")
+    assert trained.population.failures["w_a"].tolist() == [failed.drawn["w_a"]]
+    assert trained.population.failures["flops"].tolist() == [failed.flops]
+    inside = trained.inside({"sample_id": (failed.pk, failed.pk)})
+    assert (inside.population.n, inside.population.failed) == (0, 1)
+    assert inside.in_order is not None
+    assert inside.in_order.tolist() == [math.inf]
+    outside = trained.inside({"sample_id": (kept.pk, kept.pk)})
+    assert (outside.population.n, outside.population.failed) == (1, 0)
+    assert outside.in_order is not None
+    assert outside.in_order.tolist() == [30.0]
 
 
 def test_an_older_batch_that_is_extended_goes_on_at_the_end_of_the_draw_order() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from tests.webapp import rows
-from webapp import services
+from tests.webapp import pages, rows
+from webapp import queries, services
 from webapp.models import Epoch, FailureKind, Run, RunState, Sample
 from webapp.services import Lease
 from webapp.services.runs import LOST_WORKER_LIMIT
@@ -126,6 +126,59 @@ def test_a_sample_has_no_error_before_its_last_replicate_and_then_their_mean() -
     sample = Sample.objects.get(pk=first.sample_id)
     assert sample.error == 31.0
     assert sample.error_std == pytest.approx(2**0.5)
+
+
+D, M = FailureKind.DIVERGED, FailureKind.CODE_ERROR  # the network's own doing, and a failure that says nothing of it
+
+
+@pytest.mark.parametrize(
+    ("ends", "error"),
+    [
+        ([30.0, 32.0], 31.0),
+        ([30.0, D], None),
+        ([30.0, M], 30.0),
+        ([M, 30.0], 30.0),
+        ([D, M], None),
+        ([M, M], None),
+        ([30.0, 34.0, D], 32.0),
+        ([30.0, D, D], None),
+        ([30.0, M, D], 30.0),
+        ([30.0, M, M], 30.0),
+        ([D, M, M], None),
+        ([30.0, 34.0, D, D], None),
+    ],
+)
+def test_the_error_of_a_sample_is_the_mean_of_its_replicates_unless_half_of_them_failed_by_their_own_doing(
+    ends: list[float | FailureKind], error: float | None
+) -> None:
+    batch = rows.a_study(size=1, replicates=len(ends))
+    pages.finish(batch, ends)
+    assert Sample.objects.get(batch=batch).error == error
+    population = queries.load_population(space=batch.space, regime=batch.regime)
+    own = 2 * ends.count(D) >= len(ends)
+    assert (population.n, population.failed) == (int(error is not None), int(own))
+    assert population.missing == int(error is None and not own)
+
+
+def test_a_retried_replicate_takes_the_error_back_until_it_has_ended_again() -> None:
+    batch = rows.a_study(size=2, replicates=2)
+    pages.finish(batch, [30.0, M, 40.0, 42.0])
+    services.retry_failed_runs(batch=batch, actor=batch.created_by)
+    assert [sample.error for sample in batch.samples.order_by("position")] == [None, 41.0]
+    pages.finish(batch, [32.0])
+    assert [sample.error for sample in batch.samples.order_by("position")] == [31.0, 41.0]
+
+
+def test_a_replicate_that_loses_its_last_worker_leaves_the_error_of_the_others() -> None:
+    batch = rows.a_study(size=1, replicates=2)
+    pages.finish(batch, [30.0])
+    for _ in range(LOST_WORKER_LIMIT):
+        claim = rows.claim()
+        assert claim is not None
+        rows.end_lease(claim.run_id)
+        services.reap_lost_runs()
+    assert rows.run_of(claim).state == RunState.FAILED
+    assert Sample.objects.get(batch=batch).error == 30.0
 
 
 def test_the_same_result_written_twice_counts_once_and_is_a_success_both_times() -> None:  # invariants 3 and 18

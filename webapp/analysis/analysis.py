@@ -86,8 +86,12 @@ class Analysis:
             return population
         rows = SelectedRows(((population.space, population.regime),), ())
         (whole,) = load_populations(self.selection, rows)
-        known = np.isin(whole.samples[SAMPLE_ID], population.samples[SAMPLE_ID])
-        samples = replace(whole.samples.select(known), failed=population.failed, pending=population.pending)
+        loaded, known = whole.samples, population.samples
+        samples = loaded.select(
+            np.isin(loaded[SAMPLE_ID], known[SAMPLE_ID]),
+            failures=np.isin(loaded.failures[SAMPLE_ID], known.failures[SAMPLE_ID]),
+        )
+        samples = replace(samples, pending=known.pending, missing=known.missing)
         data = replace(population.data, population=samples)
         return replace(population, data=data, has_parameters=True)
 

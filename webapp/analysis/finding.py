@@ -315,12 +315,9 @@ def _of_one(population: AnalysedPopulation) -> Finding:
 def _missing_words(populations: Sequence[AnalysedPopulation]) -> Iterator[str]:
     missing = sum(one.missing for one in populations)
     if missing == 1:
-        yield "1 run ended without saying anything of its network (machine lost, cancelled) and is left out."
+        yield "1 run, such as that of a lost machine, says nothing of its network and is left out."
     elif missing:
-        yield (
-            f"{missing:,} runs ended without saying anything of their networks (machine lost, cancelled) and are left "
-            "out."
-        )
+        yield f"{missing:,} runs, such as those of a lost machine, say nothing of their networks and are left out."
 
 
 def short_finding(populations: Sequence[AnalysedPopulation], pairs: Sequence[PopulationPair]) -> ShortFinding:

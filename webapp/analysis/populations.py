@@ -19,7 +19,6 @@ from engine.designs import design_from_json
 from engine.spaces import AnyNetSpace, RegNetSpace, space_from_json
 from engine.statistics import anytime_edf_band, edf_band, error_edf, failure_bounds
 from engine.statistics.bootstrap import Estimate as EngineEstimate
-from engine.statistics.checks import check_outcomes
 from engine.statistics.edf import EdfBand, ErrorEdf, FailureBounds
 from engine.statistics.intervals import median_error, quantile_interval
 from engine.statistics.population import FloatArray, Population, Range
@@ -133,17 +132,17 @@ class _Errors(ABC):
     @property
     def outcomes(self) -> FloatArray:
         """Of these, shape (networks,): errors in percent, inf for a failure."""
-        return check_outcomes(self.samples)
+        return self.samples.outcomes
 
     @property
     def missing(self) -> int:
-        """Runs that ended and say nothing of their network."""
-        return getattr(self.samples, "missing", 0)
+        """Samples that ended without saying anything of their network."""
+        return self.samples.missing
 
     @property
     def looked_at(self) -> bool:
         """Whether its number of networks was changed after results could be seen."""
-        return getattr(self.data, "looked_at", False)
+        return self.data.looked_at
 
     @property
     def pending(self) -> int:
@@ -199,8 +198,10 @@ class _Errors(ABC):
 
     @cached_property
     def failure_bounds(self) -> FailureBounds | None:
-        """How far failed runs could move the EDF, whatever their errors would have been; None without any."""
-        return failure_bounds(self.errors, failed=self.failed) if self.failed and self.n else None
+        """Where the EDF lies, whatever the missing ones had given; None without any."""
+        if not self.n or not self.missing:
+            return None
+        return failure_bounds(self.errors, failed=self.failed, missing=self.missing)
 
     def quantile(self, share: float) -> Estimate:
         """A quantile of the error with its interval; while runs are to come, one that holds at every look."""
@@ -392,7 +393,7 @@ def filtered(population: AnalysedPopulation, ranges: tuple[tuple[str, Range], ..
     own = in_counts(ranges, population.column_names)
     if not own:
         return population
-    data = replace(population.data, population=population.samples.filter(own))
+    data = population.data.inside(own)
     asked = tuple((column, ends) for column, ends in ranges if column in own)
     return replace(population, data=data, total=population.n, ranges=asked)
 

@@ -56,23 +56,22 @@ def _to_json(population: AnalysedPopulation) -> Json:
         "ranges": dict(population.ranges),
         "columns": {name: _array_to_text(samples[name]) for name in samples.names},
         "failed": samples.failed,
+        "failures": {name: _array_to_text(column) for name, column in samples.failures.items()},
+        "missing": samples.missing,
         "pending": samples.pending,
         "ahead": _array_to_text(data.ahead),
         "cancelled": data.cancelled,
         "in_order": None if data.in_order is None else _array_to_text(data.in_order),
+        "in_order_ids": None if data.in_order_ids is None else _array_to_text(data.in_order_ids),
+        "repeated": data.repeated,
+        "looked_at": data.looked_at,
         "kept": _kept_to_json(keep_designs(population)),
     }
 
 
 def _from_json(content: Json, team: Team) -> AnalysedPopulation:
-    columns = {name: _array_from_text(text) for name, text in content["columns"].items()}
     shared: Json = {
-        "data": TrainedPopulation(
-            Population.from_columns(columns, failed=content["failed"], pending=content["pending"]),
-            ahead=_array_from_text(content["ahead"]),
-            cancelled=content["cancelled"],
-            in_order=_array_from_text(text) if (text := content.get("in_order")) is not None else None,
-        ),
+        "data": _data_from_json(content),
         "name": content["name"],
         "error": content["error"],
         "total": content["total"],
@@ -83,6 +82,32 @@ def _from_json(content: Json, team: Team) -> AnalysedPopulation:
         return FilePopulation(imported=_row_from_json(ImportedPopulation, content["imported"], team), **shared)
     space, regime = _row_from_json(Space, content["space"], team), _row_from_json(Regime, content["regime"], team)
     return SpacePopulation(space=space, regime=regime, **shared)
+
+
+def _data_from_json(content: Json) -> TrainedPopulation:
+    arrays = {name: content.get(name) for name in ("ahead", "in_order", "in_order_ids")}
+    ahead, in_order, ids = (None if text is None else _array_from_text(text) for text in arrays.values())
+    failed, missing = content["failed"], content.get("missing")
+    if missing is None:
+        # Frozen before failures were told apart: only those that diverged are known to be their network's own doing.
+        diverged = 0 if in_order is None else min(failed, int(np.isinf(in_order).sum()))
+        failed, missing = diverged, failed - diverged
+    population = Population.from_columns(
+        {name: _array_from_text(text) for name, text in content["columns"].items()},
+        failed=failed,
+        pending=content["pending"],
+        missing=missing,
+        failures={name: _array_from_text(text) for name, text in content.get("failures", {}).items()},
+    )
+    return TrainedPopulation(
+        population,
+        ahead=np.array([]) if ahead is None else ahead,
+        cancelled=content["cancelled"],
+        in_order=in_order,
+        in_order_ids=ids,
+        repeated=content.get("repeated", 0),
+        looked_at=content.get("looked_at", False),
+    )
 
 
 def _kept_to_json(kept: KeptDesigns) -> Json:

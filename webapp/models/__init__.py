@@ -12,11 +12,12 @@ from webapp.models.imports import ColumnKind, ImportedColumn, ImportedPopulation
 from webapp.models.notifications import Notification, NotificationKind
 from webapp.models.people import ApiToken, Concern, Invitation, Membership, PasswordMail, Role, Team, User, UserManager
 from webapp.models.results import ResultPage, ResultPopulation, ShareLink
-from webapp.models.runs import Epoch, FailureKind, Run, RunState, Worker
+from webapp.models.runs import OWN_DOING, Epoch, FailureKind, Run, RunState, Worker
 from webapp.models.spaces import Family, Regime, Space
 from webapp.models.summaries import KeptSummary
 
 __all__ = [
+    "OWN_DOING",
     "ApiToken",
     "BatchState",
     "BatchVersion",

@@ -29,6 +29,19 @@ class FailureKind(models.TextChoices):
     BAD_CHECKPOINT = "bad_checkpoint", "bad checkpoint"
     CODE_ERROR = "code_error", "code error"
 
+    @property
+    def is_own_doing(self) -> bool:
+        """Whether the network itself failed: it ranks behind every error. Any other failure says nothing of it."""
+        return self in OWN_DOING
+
+
+OWN_DOING = (
+    FailureKind.DIVERGED,
+    FailureKind.OUT_OF_MEMORY,
+    FailureKind.TIMED_OUT,
+    FailureKind.INVALID_DESIGN,
+)
+
 
 class Worker(models.Model):
     """One training slot from its start to its end; a re-used host name or process id is another worker."""

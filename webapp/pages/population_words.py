@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 
 from webapp.analysis import AnalysedPopulation
-from webapp.wording import NBSP, between, fixed, says_something
+from webapp.wording import NBSP, between, counted, fixed, says_something
 
 LONGEST_FILE_NAME = 120
 
@@ -18,10 +18,14 @@ def counts_in_words(population: AnalysedPopulation) -> str:
     if population.total is not None:
         used = f"{population.n:,} of {population.total:,} used"
     said = f"{used}, {population.failed:,} failed, {population.pending:,} pending"
+    if population.missing:
+        said += f", {population.missing:,} missing"
     if len(population.data.ahead):
         said += f", {len(population.data.ahead):,} finished ahead"
     if population.data.cancelled:
         said += f", {population.data.cancelled:,} cancelled"
+    if population.data.repeated:
+        said += f", {population.data.repeated:,} drawn twice and counted once"
     return f"{said}, {population.left_out:,} of its file left out" if population.left_out else said
 
 
@@ -44,15 +48,19 @@ def middle_of(population: AnalysedPopulation) -> tuple[str, str, str]:
 
 
 def failure_sentence(population: AnalysedPopulation) -> str:
-    """How far the failed runs could move the EDF, whatever their errors would have been; empty without any."""
-    bounds = population.failure_bounds
-    if bounds is None:
-        return ""
-    most = bounds.failed / (bounds.n + bounds.failed)
-    return (
-        f"Failed runs never count as an error of 100{NBSP}%. With {bounds.failed} of {bounds.n + bounds.failed} failed "
-        f"the EDF moves by at most {fixed(most, 3)}."
-    )
+    """What became of those that gave no error, and how far that could move the EDF; empty without any."""
+    said = []
+    if population.failed:
+        said.append(
+            f"{population.failed:,} of {counted(population.networks, 'network')} failed by their own doing: they rank "
+            f"behind every error, and are never an error of 100{NBSP}%."
+        )
+    if bounds := population.failure_bounds:
+        said.append(
+            f"{bounds.missing:,} of {bounds.total:,} ended without saying anything of their network: whatever they had "
+            f"given, the EDF would move by at most {fixed(bounds.missing / bounds.total, 3)}."
+        )
+    return " ".join(said)
 
 
 def file_name(population: AnalysedPopulation, *, any_error: bool = False) -> str:

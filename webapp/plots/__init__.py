@@ -198,11 +198,11 @@ def _draw_band(plot: Any, curve: Curve, band: EdfBand, low: float, high: float) 
 
 
 def _draw_margin(plot: Any, curve: Curve, bounds: FailureBounds, low: float, high: float) -> None:
-    """Hatched: where the EDF of all lies, whatever the failed ones would have given."""
+    """Hatched: where the EDF of all lies; the failed ones never reach it, of the missing ones nothing is known."""
     kept = drawn_steps(curve.edf.fractions)
     x = np.concatenate([[low], bounds.errors[kept], [max(high, bounds.errors[-1])]])
     lower = np.concatenate([[0], bounds.lower[kept], bounds.lower[-1:]])
-    upper = np.concatenate([[bounds.failed / (bounds.n + bounds.failed)], bounds.upper[kept], [1]])
+    upper = np.concatenate([[bounds.missing / bounds.total], bounds.upper[kept], bounds.upper[-1:]])
     hatch = {"hatch_pattern": "right_diagonal_line", "hatch_scale": 6, "hatch_weight": 0.75, "hatch_alpha": 0.5}
     colour = SPACE_COLOURS[curve.slot]
     plot.varea_step(

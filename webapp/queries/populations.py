@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any, Literal
 
@@ -13,8 +13,8 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from engine.spaces import space_from_json
-from engine.statistics.population import Population
-from webapp.models import Regime, Sample, SampleBatch, Space
+from engine.statistics.population import Population, Range
+from webapp.models import OWN_DOING, Regime, Sample, SampleBatch, Space
 
 ErrorChoice = Literal["final", "best"]
 ERROR_COLUMNS: Mapping[str, str] = {"final": "error", "best": "best_error"}
@@ -32,25 +32,45 @@ class TrainedPopulation:
     Attributes
     ----------
     population : Population
-        The finished prefix of each batch, in draw order; column ``sample_id`` beside parameters and complexity.
+        The finished prefix of each batch, in draw order; column ``sample_id`` beside parameters and complexity. Its
+        ``failed`` samples failed by their own doing (webapp.models.FailureKind), its ``missing`` ones otherwise.
     ahead : ndarray
         Errors (percent) of samples that finished beyond the prefix of their batch: shown pale, never used.
     cancelled : int
         Samples that will not be trained because somebody cancelled them.
     in_order : ndarray or None
         What became of the samples in the order in which they were drawn, whatever their batch, to the first that is
-        to come, so that it only ever grows at its end: errors (percent), inf for a diverged one, nan for another
-        failure. None where no draw order is known.
+        to come, so that it only ever grows at its end: errors (percent), inf for those that failed by their own doing,
+        nan for other failures. None where no draw order is known.
+    in_order_ids : ndarray or None
+        The sample of each value of ``in_order``, as in column ``sample_id``.
+    repeated : int
+        Samples that are left out because an older batch drew the same design.
+    looked_at : bool
+        Whether the plan changed after its first run had ended: more designs were added, or some were cancelled.
     """
 
     population: Population
     ahead: npt.NDArray[np.float64]
     cancelled: int = 0
     in_order: npt.NDArray[np.float64] | None = None
+    in_order_ids: npt.NDArray[np.float64] | None = None
+    repeated: int = 0
+    looked_at: bool = False
 
     @property
     def pending(self) -> int:
         return self.population.pending
+
+    def inside(self, ranges: Mapping[str, Range]) -> TrainedPopulation:
+        """The samples inside the ranges alone, also of ``in_order``, which leaves out what says nothing then."""
+        population = self.population.filter(ranges)
+        unknown = population.failed and not population.failures
+        if unknown or self.in_order is None or self.in_order_ids is None:
+            return replace(self, population=population, in_order=None, in_order_ids=None)
+        known = np.concatenate([population[SAMPLE_ID], population.failures.get(SAMPLE_ID, [])])
+        kept = np.isin(self.in_order_ids, known)
+        return replace(self, population=population, in_order=self.in_order[kept], in_order_ids=self.in_order_ids[kept])
 
 
 # The frontier of a batch is the first position that has not ended, or was cancelled: only what lies before it is an
@@ -71,8 +91,6 @@ WITH frontier AS ({FRONTIER}
 """
 COUNTS = f"""{OF_POPULATION}
 SELECT
-    (SELECT count(*) FROM webapp_sample sample JOIN frontier ON frontier.id = sample.batch_id
-     WHERE sample.error IS NULL AND sample.position < frontier.position),
     (SELECT count(DISTINCT run.sample_id) FROM webapp_run run JOIN frontier ON frontier.id = run.batch_id
      WHERE run.state IN ('queued', 'running')),
     (SELECT count(DISTINCT run.sample_id) FROM webapp_run run JOIN frontier ON frontier.id = run.batch_id
@@ -83,7 +101,7 @@ SELECT
 
 # A row a sample that has an error, or ended without one inside the prefix of its batch: whether it lies inside, whether
 # all samples drawn before it (their ids say so, also where a batch was extended after a later one) have ended, and what
-# it has.
+# it has. A network failed by its own doing where half of its replicates or more did.
 COLUMNS = """
 SELECT (sample.position < frontier.position)::int::float8,
     (sample.id < coalesce((
@@ -93,7 +111,9 @@ SELECT (sample.position < frontier.position)::int::float8,
     sample.id::float8,
     coalesce(sample.{error}, CASE WHEN sample.id IN (
         SELECT run.sample_id FROM webapp_run run JOIN frontier ON frontier.id = run.batch_id
-        WHERE run.state = 'failed' AND run.failure_kind = 'diverged'
+        WHERE run.state = 'failed' AND run.failure_kind = ANY(%(own_doing)s)
+        GROUP BY run.sample_id
+        HAVING 2 * count(*) >= (SELECT count(*) FROM webapp_run WHERE sample_id = run.sample_id)
     ) THEN 'Infinity' ELSE 'NaN' END::float8),
     sample.flops::float8, sample.params::float8, sample.acts::float8{parameters}
 FROM webapp_sample sample JOIN frontier ON frontier.id = sample.batch_id
@@ -122,20 +142,27 @@ def load_trained(
         "regime": regime.pk,
         "batch": batch.pk if batch else None,
         "limit": LARGEST_POPULATION,
+        "own_doing": [kind.value for kind in OWN_DOING],
     }
     with connection.cursor() as cursor:
         cursor.execute(COUNTS, values)
-        failed, pending, cancelled, undrawn = (int(count) for count in cursor.fetchone())
+        pending, cancelled, undrawn = (int(count) for count in cursor.fetchone())
         table = _copied(cursor, *_columns_statement(paths, error, values), width=7 + len(paths))
     in_prefix, errors = table[:, 0] == 1, table[:, 3]
-    used = in_prefix & np.isfinite(errors)
-    names = [SAMPLE_ID, "error", *COMPLEXITIES, *paths]
-    columns = {name: table[used, k] for k, name in enumerate(names, start=2)}
+    columns = {name: table[:, k] for k, name in enumerate([SAMPLE_ID, "error", *COMPLEXITIES, *paths], start=2)}
     ordered = {name: columns[name] for name in [*paths, *COMPLEXITIES, "error", SAMPLE_ID]}
-    population = Population.from_columns(ordered, failed=failed, pending=pending + undrawn)
+    used, failed = in_prefix & np.isfinite(errors), in_prefix & np.isinf(errors)
+    population = Population.from_columns(
+        {name: column[used] for name, column in ordered.items()},
+        pending=pending + undrawn,
+        missing=int((in_prefix & np.isnan(errors)).sum()),
+        failures={name: column[failed] for name, column in ordered.items() if name != "error"},
+    )
     before = in_prefix & (table[:, 1] == 1)
-    in_order = errors[before][np.argsort(table[before, 2])]
-    return TrainedPopulation(population, ahead=errors[~in_prefix], cancelled=cancelled, in_order=in_order)
+    drawn = np.flatnonzero(before)[np.argsort(table[before, 2])]
+    return TrainedPopulation(
+        population, ahead=errors[~in_prefix], cancelled=cancelled, in_order=errors[drawn], in_order_ids=table[drawn, 2]
+    )
 
 
 def drawn_designs(sample_ids: Sequence[int]) -> dict[int, dict[str, object]]:

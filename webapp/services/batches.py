@@ -294,7 +294,18 @@ def retry_failed_runs(*, batch: SampleBatch, actor: User, kind: str = "", cancel
         ended_at=None,
     )
     if count:
+        _take_back_errors(batch)
         again = {"end_told": False} if cancelled else {"end_told": False, "failures_told": False}
         SampleBatch.objects.filter(pk=batch.pk).update(archived_at=None, **again)
     _record(batch, actor, f"retried {count} runs of")
     return count
+
+
+def _take_back_errors(batch: SampleBatch) -> None:
+    """Samples with a run to come have no error; one had it from other replicates before its failed run was retried."""
+    to_come = Sample.objects.filter(
+        batch=batch, error__isnull=False, runs__state__in=[RunState.QUEUED, RunState.RUNNING]
+    )
+    ids = set(to_come.values_list("pk", flat=True))
+    locked = Sample.objects.select_for_update().filter(pk__in=ids).order_by("pk").values_list("pk", flat=True)
+    Sample.objects.filter(pk__in=list(locked)).update(error=None, best_error=None, error_std=None)

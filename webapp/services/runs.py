@@ -21,7 +21,7 @@ from django.db import connection, transaction
 from engine.designs import AnyNetDesign
 from engine.errors import EngineError
 from engine.training.regimes import Regime as EngineRegime
-from webapp.models import FailureKind, Run, RunState, Sample
+from webapp.models import OWN_DOING, FailureKind, Run, RunState, Sample
 from webapp.services.notifications import tell_of_batches
 
 if TYPE_CHECKING:  # engine.training.loop imports torch, which the web processes must not load
@@ -203,30 +203,40 @@ def _update_held(claim: Claim, assignments: str, values: Sequence[str | float | 
         return bool(cursor.rowcount == 1)
 
 
-# It answers whether runs of the batch still wait: then this can't have been its last one.
-RECORD_SAMPLE_ERROR = """
-WITH recorded AS (
-    UPDATE webapp_sample AS sample
-    SET error = run.error, best_error = run.best_error, error_std = run.error_std
-    FROM (
-        SELECT avg(final_error) AS error, avg(best_error) AS best_error, stddev_samp(final_error) AS error_std,
-               bool_and(state = 'done') AS complete
-        FROM webapp_run WHERE sample_id = %(sample)s
-    ) AS run
-    WHERE sample.id = %(sample)s AND run.complete
-)
-SELECT EXISTS (SELECT 1 FROM webapp_run WHERE batch_id = %(batch)s AND state = 'queued')
+# Of those whose runs have all ended: the mean of the replicates that finished, or none where half of all or more failed
+# by their network's own doing.
+RECORD_SAMPLE_ERRORS = """
+UPDATE webapp_sample AS sample
+SET error = run.error, best_error = run.best_error, error_std = run.error_std
+FROM (
+    SELECT sample_id, avg(final_error) AS error, avg(best_error) AS best_error, stddev_samp(final_error) AS error_std
+    FROM webapp_run WHERE sample_id = ANY(%(samples)s)
+    GROUP BY sample_id
+    HAVING bool_and(state IN ('done', 'failed'))
+        AND 2 * count(*) FILTER (WHERE failure_kind = ANY(%(own_doing)s)) < count(*)
+) AS run
+WHERE sample.id = run.sample_id
 """
+
+
+def record_sample_errors(sample_ids: Sequence[int]) -> None:
+    """Store the errors of these samples as far as their runs have all ended; for whoever has ended a run of each.
+
+    The samples are locked after their runs, and the runs read after that, so that of two replicates that end together
+    one sees both.
+    """
+    locked = Sample.objects.select_for_update().filter(pk__in=sample_ids).order_by("pk").values_list("pk", flat=True)
+    values: dict[str, Any] = {"samples": list(locked), "own_doing": [kind.value for kind in OWN_DOING]}
+    with connection.cursor() as cursor:
+        cursor.execute(RECORD_SAMPLE_ERRORS, values)
 
 
 @transaction.atomic
 def record_result(claim: Claim, result: TrainingResult, *, device_slots: int) -> bool:
-    """Store a run's result and, with its last replicate, the sample's error, in one transaction.
+    """Store a run's result and, with the sample's last run, the sample's error, in one transaction.
 
     True also when this very attempt's result is already stored: the first commit was acknowledged too late to be heard.
     """
-    # The sample's row is locked first, so that two replicates that end together see each other's errors.
-    Sample.objects.select_for_update().filter(pk=claim.sample_id).values_list("id").first()
     stored = _update_held(
         claim,
         "state = 'done', ended_at = now(), final_error = %s, best_error = %s, train_images_per_second = %s, "
@@ -247,11 +257,9 @@ def record_result(claim: Claim, result: TrainingResult, *, device_slots: int) ->
     if not stored:
         return Run.objects.filter(pk=claim.run_id, attempt=claim.attempt, state=RunState.DONE).exists()
     _complete_epochs(claim, result.epochs)
-    with connection.cursor() as cursor:
-        cursor.execute(RECORD_SAMPLE_ERROR, {"sample": claim.sample_id, "batch": claim.batch_id})
-        more_wait = cursor.fetchone()[0]
-    if not more_wait:
-        tell_of_batches(claim.batch_id)
+    record_sample_errors([claim.sample_id])
+    if not Run.objects.filter(batch=claim.batch_id, state=RunState.QUEUED).exists():
+        tell_of_batches(claim.batch_id)  # where one still waits it can't have been the batch's last
     return True
 
 
@@ -295,7 +303,7 @@ def _end_attempt(run_id: int, attempt: int, *, kind: FailureKind, message: str) 
                 failure_kind = CASE WHEN errors < %(limit)s THEN '' ELSE %(kind)s END,
                 failure_message = CASE WHEN errors < %(limit)s THEN '' ELSE %(message)s END
             WHERE id = %(run)s AND attempt = %(attempt)s AND state = 'running'
-            RETURNING state, batch_id
+            RETURNING state, batch_id, sample_id
             """,
             {
                 "limit": ERROR_LIMITS.get(kind, 0),
@@ -308,9 +316,11 @@ def _end_attempt(run_id: int, attempt: int, *, kind: FailureKind, message: str) 
         row = cursor.fetchone()
     if row is None:
         return None
-    if row[0] == RunState.FAILED:
-        tell_of_batches(row[1])
-    return RunState(row[0])
+    state, batch_id, sample_id = row
+    if state == RunState.FAILED:
+        record_sample_errors([sample_id])
+        tell_of_batches(batch_id)
+    return RunState(state)
 
 
 def release_run(claim: Claim) -> bool:

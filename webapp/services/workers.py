@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -15,7 +16,7 @@ from django.db.models.functions import Now
 from webapp.models import BatchState, EventKind, Run, RunState, SampleBatch, Team, User, Worker
 from webapp.services.events import record_event
 from webapp.services.notifications import tell_not_drawn
-from webapp.services.runs import LOST_WORKER_LIMIT
+from webapp.services.runs import LOST_WORKER_LIMIT, record_sample_errors
 
 MAINTENANCE_LOCK = 7_031_967  # any constant of our own
 REAP_PAGE = 100
@@ -123,13 +124,18 @@ UPDATE webapp_run AS run SET
     failure_message = CASE WHEN lost_workers + 1 < %(limit)s THEN ''
                            ELSE 'Its worker died or fell silent ' || (lost_workers + 1) || ' times.' END
 FROM lost WHERE run.id = lost.id
-RETURNING run.id
+RETURNING run.sample_id, run.state = 'failed'
 """
 
 
 def reap_lost_runs() -> int:
     """Return runs whose lease is over to the queue, or fail them at the limit; live leases are never touched."""
-    return _in_pages(REAP, {"page": REAP_PAGE, "limit": LOST_WORKER_LIMIT})
+    return _in_pages(REAP, {"page": REAP_PAGE, "limit": LOST_WORKER_LIMIT}, _record_errors)
+
+
+def _record_errors(runs: Sequence[tuple[Any, ...]]) -> None:
+    if failed := [sample_id for sample_id, has_failed in runs if has_failed]:
+        record_sample_errors(failed)
 
 
 REAP_DRAWS = """
@@ -158,23 +164,20 @@ def reap_lost_draws() -> int:
     return _in_pages(REAP_DRAWS, {"page": REAP_PAGE, "limit": LOST_WORKER_LIMIT}, _tell_given_up)
 
 
-def _tell_given_up(draws: list[tuple[int, bool, str]]) -> None:
+def _tell_given_up(draws: Sequence[tuple[Any, ...]]) -> None:
     for batch_id, given_up, message in draws:
         if given_up:
             tell_not_drawn(batch_id=batch_id, why=message)
 
 
-def _in_pages(
-    statement: str, values: dict[str, int], then: Callable[[list[tuple[int, bool, str]]], None] | None = None
-) -> int:
+def _in_pages(statement: str, values: dict[str, int], then: Callable[[Sequence[tuple[Any, ...]]], None]) -> int:
     """Repeat a paged statement until a page comes back short, each page, with what follows, its own transaction."""
     changed = 0
     for _ in range(LONGEST_CATCH_UP):
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(statement, values)
             rows = cursor.fetchall()
-            if then is not None:
-                then(rows)
+            then(rows)
         changed += len(rows)
         if len(rows) < values["page"]:
             break

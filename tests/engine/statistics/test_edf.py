@@ -201,8 +201,13 @@ def test_nothing_inside_the_limits_is_refused() -> None:
         normalised_edf([1.0, 2.0], [5.0, 5.0])
 
 
-def test_failures_widen_the_edf_by_what_they_could_have_been() -> None:
+def test_failed_samples_lie_behind_every_error_so_that_the_edf_of_all_never_reaches_one() -> None:
     bounds = failure_bounds([40.0, 50.0, 60.0], failed=1)
+    assert bounds.lower.tolist() == bounds.upper.tolist() == [0.25, 0.5, 0.75]
+
+
+def test_missing_samples_widen_the_edf_by_what_they_could_have_been() -> None:
+    bounds = failure_bounds([40.0, 50.0, 60.0], failed=0, missing=1)
     assert bounds.lower.tolist() == [0.25, 0.5, 0.75]
     assert bounds.upper.tolist() == [0.5, 0.75, 1.0]
     for lost in (0.0, 45.0, 100.0):
@@ -211,11 +216,20 @@ def test_failures_widen_the_edf_by_what_they_could_have_been() -> None:
             assert lower <= edf.at(error + 1e-9) <= upper
 
 
+def test_failed_and_missing_samples_count_together() -> None:
+    bounds = failure_bounds([40.0, 50.0], failed=1, missing=1)
+    assert bounds.total == 4
+    assert bounds.lower.tolist() == [0.25, 0.5]
+    assert bounds.upper.tolist() == [0.5, 0.75]
+
+
 def test_without_failures_the_bounds_are_the_edf() -> None:
     bounds = failure_bounds([40.0, 50.0], failed=0)
     assert bounds.lower.tolist() == bounds.upper.tolist() == [0.5, 1.0]
     with pytest.raises(InvalidPopulation, match="failed must be at least 0"):
         failure_bounds([1.0], failed=-1)
+    with pytest.raises(InvalidPopulation, match="missing must be at least 0"):
+        failure_bounds([1.0], failed=0, missing=-1)
 
 
 def test_the_interval_of_a_normalised_mean_is_that_of_bins_drawn_again() -> None:

@@ -72,7 +72,7 @@ def test_bad_columns_are_refused_with_column_and_row(columns: dict[str, list[flo
         Population.from_columns(columns)
 
 
-@pytest.mark.parametrize("count", ["failed", "pending"])
+@pytest.mark.parametrize("count", ["failed", "pending", "missing"])
 def test_negative_counts_are_refused(count: str) -> None:
     with pytest.raises(InvalidPopulation, match=f"{count} must be at least 0, got -1"):
         Population.from_columns({"error": [1.0]}, **{count: -1})
@@ -104,6 +104,58 @@ def test_a_selection_keeps_rows_and_counts() -> None:
 def test_a_mask_that_does_not_fit_is_refused(mask: list[bool]) -> None:
     with pytest.raises(InvalidPopulation, match="mask must be 3 booleans"):
         population().select(mask)
+
+
+def with_failures() -> Population:
+    return Population.from_columns(
+        {"w_a": [10.0, 20.0, 30.0], "error": [50.0, 40.0, 45.0]}, failures={"w_a": [15.0, math.nan]}, missing=1
+    )
+
+
+def test_failures_are_counted_by_their_columns_and_rank_behind_every_error() -> None:
+    assert with_failures().failed == 2
+    assert with_failures().outcomes.tolist() == [50.0, 40.0, 45.0, math.inf, math.inf]
+    assert population().outcomes.tolist() == [50.0, 40.0, 45.0, math.inf, math.inf]
+
+
+def test_a_filter_drops_failures_outside_it_and_counts_them_again() -> None:
+    inside = with_failures().filter({"w_a": (10, 20)})
+    assert (inside.n, inside.failed, inside.missing) == (2, 1, 1)
+    assert inside.failures["w_a"].tolist() == [15.0]
+    assert with_failures().filter({"w_a": (20, None)}).failed == 0
+
+
+def test_failures_of_unknown_columns_are_kept_by_every_filter() -> None:
+    assert population().filter({"w_a": (10, 20)}).failed == 2
+    assert population().filter({"w_a": (99, None)}).outcomes.tolist() == [math.inf, math.inf]
+
+
+def test_a_filter_takes_the_error_of_a_failure_for_infinite() -> None:
+    assert with_failures().filter({"error": (45, None)}).failed == 2
+    assert with_failures().filter({"error": (None, 45)}).failed == 0
+
+
+def test_failures_can_be_selected_beside_the_samples() -> None:
+    chosen = with_failures().select([True, False, True], failures=[True, False])
+    assert (chosen.n, chosen.failed) == (2, 1)
+    assert with_failures().select([True, False, True]).failed == 2
+    with pytest.raises(InvalidPopulation, match="failures must be 2 booleans"):
+        with_failures().select([True, False, True], failures=[True])
+
+
+@pytest.mark.parametrize(
+    ("failures", "failed", "sentence"),
+    [
+        ({"depth": [1.0]}, None, "Failures must have the columns w_a, got depth"),
+        ({"w_a": [1.0]}, 2, "failed is 2, but there are columns of 1 failures"),
+        ({"w_a": ["wide"]}, None, "Column w_a must hold numbers"),
+    ],
+)
+def test_failures_that_do_not_fit_are_refused(
+    failures: dict[str, list[float]], failed: int | None, sentence: str
+) -> None:
+    with pytest.raises(InvalidPopulation, match=sentence):
+        Population.from_columns({"w_a": [1.0], "error": [2.0]}, failures=failures, failed=failed)
 
 
 def test_another_error_column_can_be_used() -> None:
