@@ -6,17 +6,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.statistics.bootstrap import Estimate
+from engine.statistics.intervals import median_error
 from webapp import queries
-from webapp.analysis.statistics import at_version, estimated_mean
+from webapp.analysis.statistics import at_version
+from webapp.analysis.tables import Estimate, error_estimate
 from webapp.models import SampleBatch
 from webapp.queries import OUTLINE_SHARES, Outline
 
 
 @dataclass(frozen=True)
 class BatchErrors:
+    """Of its ``networks``, those that finished or failed by their own doing; failures rank behind every error."""
+
     outline: Outline
-    mean: Estimate
+    median: Estimate
+    networks: int
+    failed: int
 
 
 def errors_of_batch(batch: SampleBatch, version: str) -> BatchErrors | None:
@@ -25,9 +30,10 @@ def errors_of_batch(batch: SampleBatch, version: str) -> BatchErrors | None:
 
 
 def _read(batch: SampleBatch) -> BatchErrors | None:
-    errors = queries.batch_errors([batch.pk]).get(batch.pk)
-    if errors is None:
+    samples = queries.load_trained(space=batch.space, regime=batch.regime, batch=batch, parameters=False).population
+    if not samples.n:
         return None
-    mean = estimated_mean(errors)
+    median, errors = median_error(samples), samples.errors
     quantiles = np.quantile(errors, OUTLINE_SHARES, method="inverted_cdf").tolist()
-    return BatchErrors(Outline(batch.space_id, mean.n, float(errors.min()), mean.value, tuple(quantiles)), mean)
+    outline = Outline(batch.space_id, samples.n, float(errors.min()), float(errors.mean()), tuple(quantiles))
+    return BatchErrors(outline, error_estimate(median.value, median.interval), median.n, samples.failed)

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import numpy as np
-import numpy.typing as npt
 from django.db import connection
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Lower, Now
@@ -20,7 +18,6 @@ from webapp.models import (
     FailureKind,
     Run,
     RunState,
-    Sample,
     SampleBatch,
     Space,
     Team,
@@ -230,20 +227,6 @@ def undrawable_batches(team: Team) -> QuerySet[SampleBatch]:
     """Batches of the last week whose draw ended without designs, by itself, the newest first."""
     ended = team_batches(team).filter(BATCH_WORDS["failed"], archived_at=None)
     return ended.filter(created_at__gt=Now() - NEWS).exclude(cause=DrawCause.CANCELLED).order_by("-id")
-
-
-def batch_errors(batch_ids: Sequence[int]) -> dict[int, npt.NDArray[np.float64]]:
-    """Final errors (percent) of the finished samples of each batch, in draw order; batches without any are left out."""
-    rows = (
-        Sample.objects.filter(batch_id__in=batch_ids, error__isnull=False)
-        .order_by("batch_id", "position")
-        .values_list("batch_id", "error")
-    )
-    grouped: dict[int, list[float]] = {}
-    for batch_id, error in rows.iterator():
-        if error is not None:
-            grouped.setdefault(batch_id, []).append(error)
-    return {batch_id: np.array(errors) for batch_id, errors in grouped.items()}
 
 
 def batches_with_failures(team: Team) -> QuerySet[SampleBatch]:

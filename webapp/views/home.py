@@ -12,13 +12,12 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
 from engine.spaces import presets
-from engine.statistics.bootstrap import Estimate
 from engine.training.regimes import regime_presets
 from webapp import plots, queries, services
 from webapp.access import TeamRequest, team_action, team_page
-from webapp.analysis.batches import errors_of_batch
+from webapp.analysis.batches import BatchErrors, errors_of_batch
 from webapp.models import Regime, SampleBatch, Space
-from webapp.queries import BatchProgress, FailureGroup, Outline
+from webapp.queries import BatchProgress, FailureGroup
 from webapp.views.results import latest_results
 from webapp.wording import counted, joined
 
@@ -65,8 +64,7 @@ class FailedLine:
 class FinishedLine:
     batch: SampleBatch
     progress: BatchProgress
-    outline: Outline
-    mean: Estimate
+    errors: BatchErrors
 
 
 @team_page
@@ -80,7 +78,7 @@ def home(request: TeamRequest) -> HttpResponse:
         "silent": [line for line in queries.worker_lines(team) if line.silent and line.busy][:FAILED_SHOWN],
         "finished": finished,
         "finished_count": queries.finished_batches(team).count(),
-        "span": plots.edf_range([], more=np.array([end for line in finished for end in line.outline.quantiles])),
+        "span": plots.edf_range([], more=np.array([end for line in finished for end in line.errors.outline.quantiles])),
         **_running(request),
         **_failed(request),
         **latest_results(team, most=RESULTS_SHOWN),
@@ -120,7 +118,7 @@ def _finished(request: TeamRequest) -> list[FinishedLine]:
 
 def _finished_line(batch: SampleBatch, progress: BatchProgress, version: str) -> FinishedLine | None:
     errors = errors_of_batch(batch, version)
-    return FinishedLine(batch, progress, errors.outline, errors.mean) if errors else None
+    return FinishedLine(batch, progress, errors) if errors else None
 
 
 @team_page
