@@ -259,7 +259,7 @@ def _pairs_won(pair: PopulationPair, result: SequentialComparison) -> str:
         return "no pair of networks has ended"
     ties = f" with {counted(result.tied, 'tie')}" if result.tied else ""
     pairs = counted(result.n - result.left_out, "pair")
-    return f"{pair.first.name} wins {result.won:,} of {pairs}{ties}, {in_order_share(result)}"
+    return f"{pair.first.name} wins {result.won:,} of {pairs}{ties}, {in_order_share(result, pair.pairs)}"
 
 
 def _order_details(pair: PopulationPair, result: SequentialComparison) -> Iterator[str]:

@@ -47,7 +47,7 @@ def verdict_sentence(pair: PopulationPair, result: SequentialComparison) -> str:
     pairs = counted(result.n, "pair")
     numbers = (
         f"{first} won {result.won:,}, {second} {result.lost:,} and {result.tied:,} were ties: "
-        f"{in_order_share(result)}, {p_text(pair.p_in_order or 1.0)} at every look"
+        f"{in_order_share(result, pair.pairs)}, {p_text(pair.p_in_order or 1.0)} at every look"
     )
     if result.verdict in LOWER:
         lower, other = (first, second) if result.verdict is Verdict.A_LOWER else (second, first)
@@ -66,10 +66,10 @@ def verdict_sentence(pair: PopulationPair, result: SequentialComparison) -> str:
     return f"Still open after {pairs}: more may decide it. {numbers}."
 
 
-def in_order_share(result: SequentialComparison) -> str:
-    """90 % (95 % at every look: 69–98 %)."""
+def in_order_share(result: SequentialComparison, pairs: int) -> str:
+    """90 % (95 % at every look: 69–98 %); the interval holds for so many pairs of populations together."""
     low, high = result.interval
-    level = level_words(1 - result.alpha)
+    level = level_words(1 - result.alpha, pairs)
     return f"{share_words(result.theta)}{NBSP}% ({level} at every look: {100 * low:.0f}–{100 * high:.0f}{NBSP}%)"
 
 

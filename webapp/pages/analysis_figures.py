@@ -35,7 +35,18 @@ from webapp.pages.links import Links
 from webapp.plots import evidence as evidence_plots
 from webapp.plots.evidence import Line
 from webapp.queries import COMPLEXITIES, SAMPLE_ID
-from webapp.wording import NBSP, between, compact, counted, fixed, joined, p_text, signed, significant
+from webapp.wording import (
+    NBSP,
+    between,
+    compact,
+    counted,
+    fixed,
+    joined,
+    level_words,
+    p_text,
+    signed,
+    significant,
+)
 
 IN_ORDER, SAMPLE_SIZE, RANDOM_SEARCH = "in-order", "sample-size", "random-search"
 BY, SPREAD = "by-", "spread-"  # before the name of a column
@@ -79,10 +90,11 @@ def in_order_figure(analysis: Analysis, links: Links) -> Figure | None:
         element=IN_ORDER,
         draw=lambda: evidence_plots.in_order_figure(result, slot=compared.first.slot),
         caption=(
-            f"Shaded: where the share of pairs in which {compared.first.name} has the lower error lies, whenever one "
-            f"looks. Once all of it is above or below the line at 50{NBSP}% the difference is decided; once it is "
-            "inside the dashed lines the two are alike; until then it is open. "
-            f"n = {counted(result.n, 'pair')}."
+            f"The share of pairs in which {compared.first.name} has the lower error, a tie counted half; shaded: where "
+            f"it lies in truth, {level_words(1 - result.alpha * compared.pairs)} at every look"
+            f"{'' if compared.pairs == 1 else f' for all {compared.pairs} pairs of populations together'}. The verdict "
+            "also weighs by how many ranks a pair is won; the upright line stands where it fell. Once the shaded part "
+            f"lies between the dashed lines the two are alike. n{NBSP}={NBSP}{counted(result.n, 'pair')}."
         ),
         table=path_table(result),
         size="mid",
