@@ -16,6 +16,7 @@ from webapp.analysis.populations import AnalysedPopulation
 from webapp.analysis.tables import Column, Table
 
 ALPHA = 0.05
+UNTESTED = (Verdict.NOTHING, Verdict.ALL_TIED, Verdict.TOO_FEW)
 MOST_PAIRS = 2_000  # looked at in draw order: a difference that is open after so many is too small to wait for
 
 
@@ -63,10 +64,10 @@ class PopulationPair:
 
     @property
     def p_value(self) -> float | None:
-        """Of the test that gives the verdict, for all pairs together; None where nothing can be tested yet."""
-        if not self.by_order:
-            return self.of_all.p_adjusted
-        return self.p_in_order
+        """Of the test that gives the verdict, for all pairs together; None where there is nothing to test."""
+        if self.by_order:
+            return self.p_in_order
+        return None if self.of_all.verdict in UNTESTED else self.of_all.p_adjusted
 
     @property
     def p_in_order(self) -> float | None:
@@ -103,9 +104,10 @@ def may_have_been_seen(population: AnalysedPopulation) -> bool:
 
 
 def _surest_first(pair: PopulationPair) -> tuple[bool, float, float]:
-    p_value = pair.p_value
-    theta = pair.theta if pair.verdict is not Verdict.NOTHING else 0.5
-    return pair.verdict is Verdict.NOTHING, 1.0 if p_value is None else p_value, -abs(theta - 0.5)
+    """Those that could be tested, by p-value and by how far theta lies from 1/2; then the others."""
+    if pair.verdict is Verdict.NOTHING:
+        return True, 2.0, 0.0
+    return pair.p_value is None, 1.0 if pair.p_value is None else pair.p_value, -abs(pair.theta - 0.5)
 
 
 def _pair(

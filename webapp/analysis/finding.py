@@ -19,7 +19,7 @@ from engine.statistics.sequential import SequentialComparison
 from engine.training.datasets import data_set_facts
 from webapp.analysis import statistics
 from webapp.analysis.comparing import ALPHA, PopulationPair, decided, verdict_words
-from webapp.analysis.in_order import in_order_share
+from webapp.analysis.in_order import in_order_share, interval_words
 from webapp.analysis.populations import AnalysedPopulation
 from webapp.wording import (
     NBSP,
@@ -117,9 +117,7 @@ def _beats(pair: PopulationPair) -> str:
         f"a network of {pair.first.name} beats one of {pair.second.name} in {share_words(test.theta)}{NBSP}% of pairs"
     )
     level, (low, high) = level_words(test.level, test.pairs), test.interval
-    ends = f"{level}: {100 * low:.0f}–{100 * high:.0f}{NBSP}%"
-    if test.differs and round(100 * low) <= 50:
-        ends = f"{level}: above 50{NBSP}%, up to {100 * high:.0f}{NBSP}%"
+    ends = f"{level}: {interval_words((low, high), test.differs)}"
     if test.by_little:
         return f"{said} ({ends}), inside the margin of {margin} that counts as alike"
     return f"{said} ({ends}, margin {margin})" if test.verdict is Verdict.ALIKE else f"{said} ({ends})"
@@ -153,14 +151,18 @@ def _points(test: Comparison, second: str) -> str:
 def _all_tied(pair: PopulationPair) -> Finding:
     names = f"{pair.first.name} and {pair.second.name}"
     if not pair.first.n:
-        n = sum(pair.of_all.n)
-        return Finding(f"No network of {pair.first.name} or {pair.second.name} finished: all {n:,} failed.")
+        return Finding(f"{_none_finished([pair.first, pair.second])}.")
     error = float(pair.first.errors[0])
     chance = _chance_words(error, [pair.first, pair.second])
     return Finding(
         f"All {sum(pair.of_all.n):,} networks of {names} have the same error, {fixed(error)}{NBSP}%{chance}.",
         ("Nothing tells them apart.",),
     )
+
+
+def _none_finished(populations: Sequence[AnalysedPopulation]) -> str:
+    names, n = joined([one.name for one in populations], "or"), sum(one.networks for one in populations)
+    return f"No network of {names} finished: {'the only one' if n == 1 else f'all {n:,}'} failed"
 
 
 def _chance_words(error: float, populations: Sequence[AnalysedPopulation]) -> str:
@@ -183,7 +185,9 @@ def _mostly_failures(pair: PopulationPair) -> Finding:
     test = pair.of_all
     numbers = dict(zip((pair.first.name, pair.second.name), zip(test.failed, test.n, strict=True), strict=True))
     most = [name for name, (failed, n) in numbers.items() if 2 * failed > n]
-    counts = "; ".join(f"of {name} {_of_n(failed, n)}" for name, (failed, n) in numbers.items())
+    counts = "; ".join(
+        f"{_of_n(*numbers[name])} of {name}" for name in sorted(numbers, key=lambda name: name not in most)
+    )
     alone = statistics.compared([pair.first.errors, pair.second.errors])[0] if pair.first.n and pair.second.n else None
     details = [
         f"Counting a failure as worse than any error, {_beats(pair)}: "
@@ -283,7 +287,12 @@ def _notes(
     if any(one.is_filtered for one in populations):
         yield BY_HAND
     if len(pairs) > 1:
-        yield f"{decided(pairs)} of {len(pairs)} pairs are decided; this is the surest."
+        answered = decided(pairs)
+        yield (
+            f"{answered} of {len(pairs)} pairs {'is' if answered == 1 else 'are'} decided; this one is the surest."
+            if answered
+            else f"None of the {len(pairs)} pairs is decided."
+        )
 
 
 def _of_n(failed: int, n: int) -> str:
@@ -293,11 +302,16 @@ def _of_n(failed: int, n: int) -> str:
 def _of_one(population: AnalysedPopulation) -> Finding:
     n, failed = population.networks, population.failed
     so_far = " used so far" if population.pending else ""
+    missing = tuple(_missing_words([population]))
     if failed == n:
-        return Finding(f"No network of {population.name} finished: all {n:,} failed.")
+        return Finding(f"{_none_finished([population])}.", missing)
+    if n == 1:
+        return Finding(
+            f"The one network of {population.name}{so_far} has an error of {fixed(population.edf.min)}{NBSP}%.", missing
+        )
     median = population.median
     if math.isinf(median.value):
-        return Finding(f"Half or more of the {counted(n, 'network')} of {population.name}{so_far} failed: {failed:,}.")
+        return Finding(f"Half or more of the {n:,} networks of {population.name}{so_far} failed: {failed:,}.", missing)
     looks = " at every look" if population.pending else ""
     ends = "no interval yet"
     if says_something(median.interval):
@@ -306,9 +320,9 @@ def _of_one(population: AnalysedPopulation) -> Finding:
     if failed:
         details.append(f"{counted(failed, 'network')} failed and rank{'s' if failed == 1 else ''} behind every error.")
     return Finding(
-        f"Half of the {counted(n, 'network')} of {population.name}{so_far} have an error below "
+        f"Half of the {n:,} networks of {population.name}{so_far} have an error of at most "
         f"{fixed(median.value)}{NBSP}% ({ends}).",
-        (*details, *_missing_words([population])),
+        (*details, *missing),
     )
 
 
@@ -333,15 +347,15 @@ def short_finding(populations: Sequence[AnalysedPopulation], pairs: Sequence[Pop
         words = {
             Verdict.ALIKE: "alike within the margin",
             Verdict.TOO_FEW: "too few to tell apart",
-            Verdict.ALL_TIED: "all of the same error",
+            Verdict.ALL_TIED: "all of the same error" if pair.first.n else "all failed",
             Verdict.NOTHING: "nothing to compare",
         }.get(pair.verdict, "no difference shown")
         return ShortFinding(words + so_far, f"({tested})")
-    low, high = (f"{100 * end:.0f}" for end in pair.interval)
+    ends = interval_words(pair.interval, differs=True)
     words = f"{pair.first.name} lower in {share_words(pair.theta)}{NBSP}% of pairs{so_far}"
     if pair.of_all.mostly_failures:
         words += ", failures counted"
-    return ShortFinding(words, f"({low}–{high}{NBSP}%; {tested})")
+    return ShortFinding(words, f"({ends}; {tested})")
 
 
 def _short_of_one(population: AnalysedPopulation, so_far: str, sizes: str) -> ShortFinding:

@@ -13,7 +13,7 @@ from webapp.analysis import tables
 from webapp.analysis.comparing import PopulationPair, verdict_words
 from webapp.analysis.populations import AnalysedPopulation
 from webapp.analysis.tables import Column, Table
-from webapp.wording import NBSP, counted, joined, level_words, p_text, share_words
+from webapp.wording import NBSP, counted, joined, level_words, p_text
 
 COLUMNS = (
     Column("In draw order", "", tables.Pair),
@@ -68,9 +68,17 @@ def verdict_sentence(pair: PopulationPair, result: SequentialComparison) -> str:
 
 def in_order_share(result: SequentialComparison, pairs: int) -> str:
     """90 % (95 % at every look: 69–98 %); the interval holds for so many pairs of populations together."""
-    low, high = result.interval
     level = level_words(1 - result.alpha, pairs)
-    return f"{share_words(result.theta)}{NBSP}% ({level} at every look: {100 * low:.0f}–{100 * high:.0f}{NBSP}%)"
+    ends = interval_words(result.interval, result.verdict in LOWER)
+    return f"{100 * result.theta:.0f}{NBSP}% ({level} at every look: {ends})"
+
+
+def interval_words(interval: tuple[float, float], differs: bool) -> str:
+    """The interval of theta in whole percents; one that a verdict has cut at a half begins above it."""
+    low, high = interval
+    if differs and round(100 * low) <= 50:
+        return f"above 50{NBSP}%, up to {100 * high:.0f}{NBSP}%"
+    return f"{100 * low:.0f}–{100 * high:.0f}{NBSP}%"
 
 
 def in_order_table(pairs: Sequence[PopulationPair]) -> Table:
