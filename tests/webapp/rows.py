@@ -72,8 +72,11 @@ def an_import(
 
 
 def a_batch(
-    space: Space, regime: Regime, user: User, *, size: int = 4, seed: int = 0, drawn: bool = True
+    space: Space, regime: Regime, user: User, *, size: int = 4, seed: int | None = None, drawn: bool = True
 ) -> SampleBatch:
+    """Of the seed 0, or where no other is given the next that the space has not used under the regime."""
+    if seed is None:
+        seed = SampleBatch.objects.filter(space=space, regime=regime).count()
     batch = services.create_sample_batch(space=space, regime=regime, size=size, seed=seed, actor=user)
     if drawn:
         draw_requested()

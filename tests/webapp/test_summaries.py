@@ -77,7 +77,8 @@ class History:
     def queue(self) -> None:
         space, regime = self.chance.choice(self.spaces), self.chance.choice(self.regimes)
         size, seed = self.chance.randint(1, 5), self.chance.randint(0, 9)
-        services.create_sample_batch(space=space, regime=regime, size=size, seed=seed, actor=self.user)
+        with suppress(services.SeedTaken):
+            services.create_sample_batch(space=space, regime=regime, size=size, seed=seed, actor=self.user)
 
     def draw(self) -> None:
         rows.draw_requested()

@@ -155,6 +155,7 @@ class BatchOut(FiledOut):
     paused: bool
     state: Literal["requested", "drawing", "ready", "exhausted", "failed"] = Field(description="of the draw")
     message: str = Field(description="why a draw ended without designs")
+    warning: str = Field("", description="what to know of its seed, told when it is queued")
     created_at: datetime
     progress: Progress
 
@@ -173,7 +174,9 @@ class NewBatch(Strict):
     space: int = Field(ge=1, le=LARGEST_ID)
     regime: int = Field(ge=1, le=LARGEST_ID)
     size: int = Field(ge=1, le=LARGEST_BATCH)
-    seed: int | None = Field(None, ge=0, le=LARGEST_SEED, description="chosen for you where you give none")
+    seed: int | None = Field(
+        None, ge=0, le=LARGEST_SEED, description="one that no batch of the team has where you give none"
+    )
     priority: int = Field(0, ge=-100, le=100)
 
 

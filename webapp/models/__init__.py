@@ -5,7 +5,7 @@ Every write goes through webapp.services, every read that spans rows through web
 
 from __future__ import annotations
 
-from webapp.models.batches import BatchState, BatchVersion, DrawCause, Sample, SampleBatch
+from webapp.models.batches import NEVER_DRAWN, BatchState, BatchVersion, DrawCause, Sample, SampleBatch
 from webapp.models.events import Event, EventKind
 from webapp.models.filing import Filed
 from webapp.models.imports import ColumnKind, ImportedColumn, ImportedPopulation
@@ -17,6 +17,7 @@ from webapp.models.spaces import Family, Regime, Space
 from webapp.models.summaries import KeptSummary
 
 __all__ = [
+    "NEVER_DRAWN",
     "OWN_DOING",
     "ApiToken",
     "BatchState",
