@@ -84,6 +84,13 @@ def a_batch(
     return batch
 
 
+def an_old_double(space: Space, regime: Regime, user: User, *, size: int, seed: int = 0) -> SampleBatch:
+    """A batch of a seed that an older one has, as versions before took it; not drawn yet."""
+    return SampleBatch.objects.create(
+        space=space, regime=regime, size=size, seed=seed, created_by=user, old_double=True
+    )
+
+
 def draw_requested() -> int:
     """Draw whatever waits, as tasks.sampling does; returns how many runs became claimable."""
     claimable = 0

@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from webapp import queries
 from webapp.models import Event, FailureKind, Invitation, ResultPage, ResultPopulation, Sample, SampleBatch
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -226,3 +227,24 @@ def test_samples_of_which_some_replicates_failed_get_the_mean_of_the_others(old_
     assert list(errors.all()) == [None, None, None, None, None, 31.0]
     migrated()
     assert list(errors.all()) == [32.0, None, 30.0, None, None, 31.0]
+
+
+def test_draws_that_were_queued_twice_are_kept_and_all_but_the_oldest_marked(old_queue: OldQueue) -> None:
+    space, regime, slow = old_queue.space(), old_queue.regime(), old_queue.regime("slow")
+    empty = old_queue.batch(space, regime, state="exhausted", cause="exhausted")
+    first, second, third = (old_queue.batch(space, regime) for _ in range(3))
+    old_queue.batch(space, regime, seed=1)
+    old_queue.batch(space, slow)
+    for batch in (first, second, third):
+        old_queue.sample(batch, 0, 30.0)
+    migrated()
+    marked = SampleBatch.objects.filter(old_double=True).order_by("pk")
+    assert list(marked.values_list("pk", flat=True)) == [second.pk, third.pk]
+    assert (SampleBatch.objects.count(), Sample.objects.count()) == (6, 3)
+    assert [(double.batch.pk, double.first_id) for double in queries.old_doubles()] == [
+        (second.pk, first.pk), (third.pk, first.pk),
+    ]  # fmt: skip
+    assert not SampleBatch.objects.get(pk=empty.pk).old_double
+    migrated("0016_read_some_rows_of_an_import")
+    migrated()
+    assert list(marked.all().values_list("pk", flat=True)) == [second.pk, third.pk]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
+from collections.abc import Sequence
 from io import StringIO
 
 import pytest
@@ -15,7 +17,7 @@ from django.test import Client
 from engine.spaces import presets
 from tests.webapp import api_calls, pages, rows
 from webapp import queries, services
-from webapp.models import Regime, SampleBatch, Space, User
+from webapp.models import FailureKind, Regime, SampleBatch, Space, User
 
 
 def queue(batch: SampleBatch, *, seed: int = 0, regime: Regime | None = None, size: int = 2) -> SampleBatch:
@@ -193,14 +195,77 @@ def test_the_api_refuses_a_seed_that_is_taken_and_tells_of_related_ones() -> Non
     assert answer["warning"].startswith(f"Seed 0 is also that of batch {batch.pk}")
 
 
-def doubled(batch: SampleBatch) -> SampleBatch:
-    """A batch of the same seed, as versions before took it."""
-    double = SampleBatch.objects.create(
-        space=batch.space, regime=batch.regime, size=batch.size, seed=batch.seed, created_by=batch.created_by,
-        old_double=True,
-    )  # fmt: skip
+def doubled(batch: SampleBatch, *, size: int = 0) -> SampleBatch:
+    """A batch of the same seed, drawn, as versions before took it."""
+    double = rows.an_old_double(batch.space, batch.regime, batch.created_by, size=size or batch.size, seed=batch.seed)
     rows.draw_requested()
     return double
+
+
+def trained_of(batch: SampleBatch) -> queries.TrainedPopulation:
+    return queries.load_trained(space=batch.space, regime=batch.regime)
+
+
+def finish(batch: SampleBatch, errors: Sequence[float | FailureKind]) -> None:
+    """Train the next runs of this batch while all others are held."""
+    others = SampleBatch.objects.exclude(pk=batch.pk)
+    others.update(paused=True)
+    pages.finish(batch, errors)
+    others.update(paused=False)
+
+
+@pytest.mark.django_db
+def test_a_design_that_was_drawn_twice_counts_once_by_the_run_of_the_older_batch() -> None:
+    batch = rows.a_study(size=3)
+    double = doubled(batch, size=5)
+    finish(double, [20.0, 21.0, 22.0, 23.0, FailureKind.DIVERGED])
+    trained = trained_of(batch)
+    assert (trained.population.errors.tolist(), trained.pending, trained.repeated) == ([23.0], 3, 3)
+    assert trained.population.failed == 1
+    assert trained.in_order is not None
+    assert trained.in_order.tolist() == []
+    finish(batch, [30.0, FailureKind.CODE_ERROR, 32.0])
+    trained = trained_of(batch)
+    assert trained.population.errors.tolist() == [30.0, 32.0, 23.0]
+    assert (trained.population.failed, trained.population.missing, trained.repeated) == (1, 1, 3)
+    assert trained.in_order is not None
+    assert trained.in_order.tolist() == pytest.approx([30.0, math.nan, 32.0, 23.0, math.inf], nan_ok=True)
+    (line,) = queries.population_summaries(batch.space.team)
+    assert (line.designs, line.trained, line.failed, line.missing, line.repeated) == (5, 3, 1, 1, 3)
+
+
+@pytest.mark.django_db
+def test_what_was_cancelled_in_the_older_batch_counts_by_the_younger_one() -> None:
+    batch = rows.a_study(size=3)
+    pages.finish(batch, [30.0])
+    services.cancel_batch(batch=batch, actor=batch.created_by)
+    double = doubled(batch)
+    third = doubled(batch)
+    finish(double, [20.0, 21.0, 22.0])
+    finish(third, [40.0, 41.0, 42.0])
+    trained = trained_of(batch)
+    assert (trained.population.errors.tolist(), trained.repeated) == ([30.0, 21.0, 22.0], 4)
+
+
+@pytest.mark.django_db
+def test_a_double_alone_shows_all_of_its_own_runs() -> None:
+    batch = rows.a_study(size=2)
+    double = doubled(batch)
+    finish(double, [20.0, 21.0])
+    alone = queries.load_trained(space=batch.space, regime=batch.regime, batch=double)
+    assert (alone.population.errors.tolist(), alone.repeated) == ([20.0, 21.0], 0)
+
+
+@pytest.mark.django_db
+def test_an_older_batch_that_is_extended_takes_over_the_designs_of_its_double() -> None:
+    batch = rows.a_study(size=1)
+    double = doubled(batch, size=2)
+    finish(batch, [30.0])
+    finish(double, [20.0, 21.0])
+    assert trained_of(batch).population.errors.tolist() == [30.0, 21.0]
+    services.extend_batch(batch=batch, size=2, actor=batch.created_by)
+    rows.draw_requested()
+    assert (trained_of(batch).population.errors.tolist(), trained_of(batch).pending) == ([30.0], 1)
 
 
 @pytest.mark.django_db

@@ -40,6 +40,8 @@ def list_populations(request: TeamRequest) -> dict[str, object]:
                 "designs": line.designs,
                 "trained": line.trained,
                 "failed": line.failed,
+                "missing": line.missing,
+                "repeated": line.repeated,
                 "pending": line.pending,
             }
             for line in queries.population_summaries(request.team)
@@ -61,6 +63,8 @@ def get_population(request: TeamRequest, space_id: int, regime_id: int, chosen: 
             "n": population.n,
             "offset": chosen.offset,
             "failed": population.failed,
+            "missing": population.missing,
+            "repeated": trained.repeated,
             "pending": population.pending,
             "cancelled": trained.cancelled,
             "ahead": len(trained.ahead),
@@ -108,6 +112,8 @@ def _population(population: AnalysedPopulation) -> dict[str, object]:
         "name": population.name,
         "n": population.n,
         "failed": population.failed,
+        "missing": population.missing,
+        "repeated": population.data.repeated,
         "pending": population.pending,
         "cancelled": population.data.cancelled,
         "min": population.edf.min if population.n else None,

@@ -33,6 +33,9 @@ class Problem(Schema):
 
 
 PROBLEMS = frozenset({400, 401, 403, 404, 413, 422})
+FAILED_MEANS = "failed by their network's own doing: worse than every error"
+MISSING_MEANS = "ended without saying anything of their network, such as by a lost worker"
+REPEATED_MEANS = "left out, since an older batch drew the same designs"
 
 
 def or_problem(model: type[Schema], *, status: int = 200) -> dict[int | frozenset[int], type[Schema]]:
@@ -198,7 +201,9 @@ class PopulationLine(Schema):
     regime: int
     designs: int
     trained: int
-    failed: int
+    failed: int = Field(description=FAILED_MEANS)
+    missing: int = Field(description=MISSING_MEANS)
+    repeated: int = Field(description=REPEATED_MEANS)
     pending: int
 
 
@@ -220,7 +225,9 @@ class PopulationOut(Schema):
     error: Literal["final", "best"]
     n: int
     offset: int
-    failed: int
+    failed: int = Field(description=FAILED_MEANS)
+    missing: int = Field(description=MISSING_MEANS)
+    repeated: int = Field(description=REPEATED_MEANS)
     pending: int
     cancelled: int
     ahead: int = Field(description="finished beyond the prefix of their batch, and not used yet")
@@ -244,7 +251,9 @@ class Finding(Schema):
     population: str
     name: str = Field(description="of its space, with its regime where the answer has several; of its import")
     n: int
-    failed: int
+    failed: int = Field(description=FAILED_MEANS)
+    missing: int = Field(description=MISSING_MEANS)
+    repeated: int = Field(description=REPEATED_MEANS)
     pending: int
     cancelled: int
     min: float | None
