@@ -67,6 +67,7 @@ def get_population(request: TeamRequest, space_id: int, regime_id: int, chosen: 
             "repeated": trained.repeated,
             "pending": population.pending,
             "cancelled": trained.cancelled,
+            "looked_at": trained.looked_at,
             "ahead": len(trained.ahead),
             "columns": {name: whole_numbers(population[name][rows]) for name in population.names},
         }
@@ -116,6 +117,7 @@ def _population(population: AnalysedPopulation) -> dict[str, object]:
         "repeated": population.data.repeated,
         "pending": population.pending,
         "cancelled": population.data.cancelled,
+        "looked_at": population.data.looked_at,
         "min": population.edf.min if population.n else None,
         "median": _estimate(population.median) if population.n else None,
         "mean": _estimate(population.mean) if population.n else None,

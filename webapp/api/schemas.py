@@ -36,6 +36,7 @@ PROBLEMS = frozenset({400, 401, 403, 404, 413, 422})
 FAILED_MEANS = "failed by their network's own doing: worse than every error"
 MISSING_MEANS = "ended without saying anything of their network, such as by a lost worker"
 REPEATED_MEANS = "left out, since an older batch drew the same designs"
+LOOKED_AT_MEANS = "designs were added or cancelled after the first run had ended, so after somebody could look"
 
 
 def or_problem(model: type[Schema], *, status: int = 200) -> dict[int | frozenset[int], type[Schema]]:
@@ -230,6 +231,7 @@ class PopulationOut(Schema):
     repeated: int = Field(description=REPEATED_MEANS)
     pending: int
     cancelled: int
+    looked_at: bool = Field(description=LOOKED_AT_MEANS)
     ahead: int = Field(description="finished beyond the prefix of their batch, and not used yet")
     columns: dict[str, Column]
 
@@ -256,6 +258,7 @@ class Finding(Schema):
     repeated: int = Field(description=REPEATED_MEANS)
     pending: int
     cancelled: int
+    looked_at: bool = Field(description=LOOKED_AT_MEANS)
     min: float | None
     median: Interval | None = Field(description="its interval is exact at both times; 0 to 100 of fewer than 6 samples")
     mean: Interval | None = Field(

@@ -11,6 +11,7 @@ from webapp.models.filing import Filed
 from webapp.models.imports import ColumnKind, ImportedColumn, ImportedPopulation
 from webapp.models.notifications import Notification, NotificationKind
 from webapp.models.people import ApiToken, Concern, Invitation, Membership, PasswordMail, Role, Team, User, UserManager
+from webapp.models.plans import Plan
 from webapp.models.results import ResultPage, ResultPopulation, ShareLink
 from webapp.models.runs import OWN_DOING, Epoch, FailureKind, Run, RunState, Worker
 from webapp.models.spaces import Family, Regime, Space
@@ -39,6 +40,7 @@ __all__ = [
     "Notification",
     "NotificationKind",
     "PasswordMail",
+    "Plan",
     "Regime",
     "ResultPage",
     "ResultPopulation",

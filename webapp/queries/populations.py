@@ -115,6 +115,16 @@ WITH repeated AS MATERIALIZED ({REPEATED}
         AND (%(batch)s::bigint IS NULL OR batch.id = %(batch)s)
 )
 """
+# More designs were planned than there were when the first run ended, or fewer are to be trained.
+LOOKED_AT = """
+    SELECT 1 FROM webapp_plan plan
+    WHERE plan.space_id = %(space)s AND plan.regime_id = %(regime)s AND (plan.changed OR EXISTS (
+        SELECT 1 FROM webapp_samplebatch batch
+        WHERE batch.space_id = plan.space_id AND batch.regime_id = plan.regime_id
+            AND batch.state NOT IN ('exhausted', 'failed')
+            AND batch.size > coalesce((plan.designs ->> batch.id::text)::integer, 0)
+    ))
+"""
 COUNTS = f"""{OF_POPULATION}
 SELECT
     (SELECT count(DISTINCT run.sample_id) FROM webapp_run run JOIN frontier ON frontier.id = run.batch_id
@@ -123,7 +133,8 @@ SELECT
      WHERE run.state = 'cancelled' AND run.sample_id NOT IN (SELECT id FROM repeated)),
     (SELECT coalesce(sum(size - (SELECT count(*) FROM webapp_sample WHERE batch_id = frontier.id)), 0)
      FROM frontier WHERE state IN ('requested', 'drawing')),
-    (SELECT count(*) FROM repeated)
+    (SELECT count(*) FROM repeated),
+    EXISTS ({LOOKED_AT})
 """  # noqa: S608  (constants)
 
 # A row a sample that has an error, or ended without one inside the prefix of its batch: whether it lies inside, whether
@@ -167,7 +178,7 @@ def load_trained(
     }
     with connection.cursor() as cursor:
         cursor.execute(COUNTS, values)
-        pending, cancelled, undrawn, repeated = cursor.fetchone()
+        pending, cancelled, undrawn, repeated, looked_at = cursor.fetchone()
         table = _copied(cursor, *_columns_statement(paths, error, values), width=7 + len(paths))
     in_prefix, errors = table[:, 0] == 1, table[:, 3]
     columns = {name: table[:, k] for k, name in enumerate([SAMPLE_ID, "error", *COMPLEXITIES, *paths], start=2)}
@@ -188,6 +199,7 @@ def load_trained(
         in_order=errors[drawn],
         in_order_ids=table[drawn, 2],
         repeated=repeated,
+        looked_at=looked_at,
     )
 
 

@@ -37,6 +37,7 @@ from webapp.services.errors import Refused
 from webapp.services.events import record_event
 from webapp.services.filing import locked_row
 from webapp.services.notifications import tell_cancelled, tell_not_drawn
+from webapp.services.plans import change_plan
 
 LARGEST_BATCH = 10_000
 WAITING_RUNS_A_TEAM = 100_000
@@ -295,6 +296,7 @@ def cancel_batch(*, batch: SampleBatch, actor: User) -> int:
         message = "Cancelled before its designs were drawn."
         stopped = undrawn.update(state=BatchState.FAILED, lease_until=None, cause=DrawCause.CANCELLED, message=message)
     if cancelled or stopped:
+        change_plan(batch)
         tell_cancelled(batch=batch, actor=actor, runs=cancelled)
     _record(batch, actor, f"cancelled {cancelled} runs of")
     return cancelled
@@ -322,6 +324,8 @@ def retry_failed_runs(*, batch: SampleBatch, actor: User, kind: str = "", cancel
     )
     if count:
         _take_back_errors(batch)
+        if cancelled:
+            change_plan(batch)
         again = {"end_told": False} if cancelled else {"end_told": False, "failures_told": False}
         SampleBatch.objects.filter(pk=batch.pk).update(archived_at=None, **again)
     _record(batch, actor, f"retried {count} runs of")
