@@ -58,7 +58,10 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """``state`` is that of the draw, ``message`` why it ended without designs."""
+    """``state`` is that of the draw, ``message`` why it ended without designs.
+
+    ``warning`` is told when it is queued: a batch of the lineage has the same seed.
+    """
 
     id: int
     space: int
@@ -72,6 +75,7 @@ class Batch:
     tags: list[str]
     archived_at: str | None
     progress: Progress
+    warning: str = ""
 
 
 def space_from(data: Mapping[str, object]) -> Space:
