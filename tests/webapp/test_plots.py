@@ -77,7 +77,9 @@ def test_a_page_has_one_document_and_only_placeholder_colours() -> None:
 
 
 def test_lists_get_inline_pictures_without_text_of_a_person() -> None:
-    assert plots.quantile_sparkline([(4, ERRORS)], x_range=(20, 45)).startswith('<svg class="spark"')
+    assert plots.quantile_sparkline([(4, ERRORS, 1.0)], x_range=(20, 45)).startswith('<svg class="spark"')
+    half = plots.quantile_sparkline([(4, ERRORS, 0.5)], x_range=(20, 45))
+    assert half.endswith(',14.0"/></svg>')  # half of the height: the other half failed
     picture = plots.stage_thumbnail([8, 16, 16], slot=2, top=32, blocks=6)
     assert picture.count("<rect") == 3
     assert 'viewBox="0 0 6 48"' in picture

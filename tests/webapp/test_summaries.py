@@ -62,7 +62,8 @@ def counted_by_hand(space: Space, regime: Regime) -> PopulationSummary:
     outline = None
     if used:
         quantiles = np.quantile(used, queries.OUTLINE_SHARES, method="inverted_cdf")
-        outline = queries.Outline(space.pk, len(used), min(used), pytest.approx(np.mean(used)), tuple(quantiles))
+        middle = pytest.approx(np.mean(used))
+        outline = queries.Outline(space.pk, len(used), min(used), middle, tuple(quantiles), failed)
     mean = pytest.approx(np.mean(errors)) if errors else None
     return PopulationSummary(
         space.pk, regime.pk, regime.name, len(batches), sum(batch.size for batch in batches) - repeated, len(errors),

@@ -335,18 +335,18 @@ def learning_curve_figure(runs: Mapping[str, Sequence[float]], *, slot: int, hei
     return plot
 
 
-def quantile_sparkline(curves: Sequence[tuple[int, Sequence[float]]], *, x_range: tuple[float, float]) -> str:
-    """Small EDFs, each a slot and evenly spaced quantiles, the lowest and the highest error at their ends.
+def quantile_sparkline(curves: Sequence[tuple[int, Sequence[float], float]], *, x_range: tuple[float, float]) -> str:
+    """Small EDFs, each a slot, evenly spaced quantiles, the lowest and the highest error at their ends, and its top.
 
     Inline SVG that follows the theme; the row beside it holds the numbers.
     """
     low, high = x_range
     grid = np.linspace(low, max(high, low + 1e-9), 49)
     paths = []
-    for slot, quantiles in curves:
+    for slot, quantiles, top in curves:
         # Tied quantiles are one step: the last of them holds.
         shares = np.interp(grid, *_last_of_ties(np.asarray(quantiles)), left=0, right=1)
-        points = " ".join(f"{2 * k},{26 - 24 * y:.1f}" for k, y in enumerate(shares))
+        points = " ".join(f"{2 * k},{26 - 24 * y * top:.1f}" for k, y in enumerate(shares))
         paths.append(f'<path class="k{int(slot)}" d="M{points}"/>')
     return (
         f'<svg class="spark" viewBox="0 0 96 28" preserveAspectRatio="none" aria-hidden="true">{"".join(paths)}</svg>'

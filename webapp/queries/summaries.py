@@ -17,13 +17,22 @@ OUTLINE_SHARES = [k / 48 for k in range(49)]  # of the samples that lie below ea
 
 @dataclass(frozen=True)
 class Outline:
-    """A population in a few numbers: errors in percent; ``quantiles`` are evenly spaced from lowest to highest."""
+    """A population in a few numbers: errors in percent; ``quantiles`` are evenly spaced from lowest to highest.
+
+    Of those that finished; ``failed`` more failed by their own doing, so that its curve ends at ``top``.
+    """
 
     space_id: int
     n: int
     min: float
     mean: float
     quantiles: tuple[float, ...]
+    failed: int = 0
+
+    @property
+    def top(self) -> float:
+        """The share that finished."""
+        return self.n / (self.n + self.failed)
 
 
 @dataclass(frozen=True)
@@ -176,7 +185,7 @@ def _summary(
 def _line(row: KeptSummary, regime_name: str, *, archived: bool) -> PopulationSummary:
     outline = None
     if row.lowest is not None and row.mean is not None:
-        outline = Outline(row.space_id, row.used, row.lowest, row.mean, tuple(row.quantiles))
+        outline = Outline(row.space_id, row.used, row.lowest, row.mean, tuple(row.quantiles), row.failed)
     return PopulationSummary(
         row.space_id, row.regime_id, regime_name, row.batches, row.designs, row.trained, row.mean_error, row.pending,
         row.failed, archived, outline, row.missing, row.repeated,

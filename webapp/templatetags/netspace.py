@@ -135,13 +135,15 @@ def swatch(slot: int, dash: int | None = None) -> SafeString:
 
 @register.simple_tag
 def outline(curve: Outline, slot: int, low: float, high: float) -> SafeString:
-    picture = plots.quantile_sparkline([(int(slot), curve.quantiles)], x_range=(low, high))
+    picture = plots.quantile_sparkline([(int(slot), curve.quantiles, curve.top)], x_range=(low, high))
     return mark_safe(picture)  # noqa: S308  (numbers only)
 
 
 @register.simple_tag
 def sparklines(curves: Sequence[SmallCurve], low: float, high: float) -> SafeString:
-    picture = plots.quantile_sparkline([(curve.slot, curve.quantiles) for curve in curves], x_range=(low, high))
+    picture = plots.quantile_sparkline(
+        [(curve.slot, curve.quantiles, curve.top) for curve in curves], x_range=(low, high)
+    )
     return mark_safe(picture)  # noqa: S308  (numbers only)
 
 
