@@ -257,10 +257,14 @@ def _grid() -> tuple[Floats, _Runs]:
 
 
 def _grid_points(stages: int, depth: int) -> tuple[Floats, _Runs]:
-    """The points of the grid that give this many stages and blocks."""
+    """The points of the grid that give this many stages and blocks; of neighbours with the same stages the first."""
     points, runs = _grid()
     chosen = np.flatnonzero(runs.have(stages, depth))
-    return points[:, chosen], runs.take(chosen, stages, depth)
+    cut = runs.take(chosen, stages, depth)
+    columns = np.concatenate([cut.firsts, cut.widths])
+    first = np.ones(len(chosen), dtype=bool)
+    first[1:] = (columns[:, 1:] != columns[:, :-1]).any(axis=0)
+    return points[:, chosen[first]], cut.take(first, stages, depth)
 
 
 def _fit(stages: _Stages, points: Floats, runs: _Runs, *, refine: bool) -> LinearFit | None:

@@ -157,9 +157,8 @@ def _best_words(population: AnalysedPopulation, m: int) -> str:
 
 
 def _search_line(population: AnalysedPopulation) -> Line:
-    curve = statistics.search_curve(population.errors)
-    places = np.unique(np.round(np.geomspace(1, population.n, MOST_POINTS)).astype(int)) - 1
-    return Line(population.key, population.slot, curve.m[places].astype(np.float64), curve.expected_min[places])
+    curve = statistics.search_curve(population.errors, points=MOST_POINTS)
+    return Line(population.key, population.slot, curve.m.astype(np.float64), curve.expected_min)
 
 
 def spread_figure(analysis: Analysis, cost: str) -> Figure | None:
