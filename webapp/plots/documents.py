@@ -19,11 +19,10 @@ from bokeh.themes import Theme
 
 def document_json(roots: Sequence[Model], theme: Theme) -> dict[str, Any]:
     """One document of these figures, in this theme."""
-    document: dict[str, Any] = Document().to_json(deferred=False)
-    return document | {"roots": _ThemedSerializer(theme).encode(roots)}
+    return dict(Document().to_json(deferred=False)) | {"roots": _ThemedSerializer(theme).encode(roots)}
 
 
-class _ThemedSerializer(Serializer):  # type: ignore[misc]  # Bokeh has no types
+class _ThemedSerializer(Serializer):
     """Writes of each model what was set, what the theme sets, and defaults that are models of their own."""
 
     def __init__(self, theme: Theme) -> None:
