@@ -48,15 +48,15 @@ def population(n: int, *, seed: int) -> Population:
 def page(one: Population, other: Population) -> None:
     """What an analysis page of two populations shows."""
     statistics.compare_errors(one, other)
-    statistics.median_difference(one, other)
     statistics.compare_sequentially(one.errors, other.errors)
+    statistics.compare_at_equal_cost(one.errors, one["flops"], other.errors, other["flops"])
     limits = statistics.common_limits(one["flops"], other["flops"])
     for samples in (one, other):
         statistics.error_edf(samples)
         statistics.edf_band(samples)
         statistics.anytime_edf_band(samples)
         statistics.failure_bounds(samples, failed=samples.failed)
-        statistics.mean_error(samples)
+        statistics.mean_interval(samples)
         statistics.median_error(samples)
         statistics.area_under_edf(samples, up_to=50)
         for share in (0.05, 0.25, 0.5, 0.75, 0.95):

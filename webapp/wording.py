@@ -29,7 +29,7 @@ def between(interval: tuple[float, float], digits: int = 1) -> str:
     low, high = (fixed(end, digits) for end in interval)
     if math.isinf(interval[1]):
         return "(no interval yet)" if math.isinf(interval[0]) else f"({low}, no upper end)"
-    return f"({low}–{high})"
+    return f"(at most {high})" if math.isinf(interval[0]) else f"({low}–{high})"
 
 
 def within(interval: tuple[float, float]) -> str:

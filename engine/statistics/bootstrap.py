@@ -1,4 +1,4 @@
-"""Bootstraps: intervals of means, and the exact empirical bootstrap of a parameter."""
+"""Bootstraps: the exact empirical bootstrap of a parameter, and rows of resamples."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from engine.errors import InvalidPopulation
-from engine.statistics.checks import Errors, check_errors, check_share, check_values
+from engine.statistics.checks import Errors, check_errors, check_values
 from engine.statistics.population import FloatArray
 
 RESAMPLES = 10_000
-SIMULATED_UP_TO = 100  # samples; above, the expansion of a mean's law is finer than 10,000 resamples
 CELLS_AT_ONCE = 2_000_000  # bounds the memory of resampling: 16 MB of float64
-ROUNDING = 1e-14  # relative: equal values may differ from their own mean by this much
 
 
 @dataclass(frozen=True)
@@ -57,52 +54,6 @@ class EmpiricalBootstrap:
     high: float
     n: int
     drawn: int
-
-
-def mean_error(errors: Errors, *, confidence: float = 0.95, seed: int = 0) -> Estimate:
-    """The mean error with its BCa bootstrap interval (`mean_interval`)."""
-    values = check_errors(errors)
-    interval = (0.0, 100.0) if len(values) == 1 else mean_interval(values, confidence=confidence, seed=seed)
-    return Estimate(float(values.mean()), interval, confidence, len(values))
-
-
-def mean_interval(
-    values: FloatArray, minus: FloatArray | None = None, *, confidence: float = 0.95, seed: int = 0
-) -> tuple[float, float]:
-    """BCa bootstrap interval of mean(values), or of mean(values) - mean(minus) of two independent samples.
-
-    10,000 resampled means of each sample: up to 100 values by resampling, above by drawing from the second-order
-    expansion of the same law (mean + se (z + skewness (z^2 - 1) / 6), Cornish & Fisher; skewness that of the mean),
-    which differs from it by less than the simulation's own noise. All values equal give an interval of zero width.
-    """
-    check_share(confidence, name="confidence")
-    rng = np.random.default_rng(seed)
-    estimate, variance, third = float(values.mean()), *_moments_of_mean(values)
-    resampled = _resampled_means(values, rng)
-    largest = float(np.abs(values).max())
-    if minus is not None:
-        minus_variance, minus_third = _moments_of_mean(minus)
-        estimate, variance, third = estimate - float(minus.mean()), variance + minus_variance, third - minus_third
-        resampled = resampled - _resampled_means(minus, rng)
-        largest = max(largest, float(np.abs(minus).max()))
-    scale = variance**1.5  # 0 also where values differ by less than about 1e-108
-    if scale == 0 or variance <= (ROUNDING * largest) ** 2:
-        return estimate, estimate
-    return bca_interval(estimate, resampled, acceleration=third / scale / 6, confidence=confidence)
-
-
-def bca_interval(
-    estimate: float, resampled: FloatArray, *, acceleration: float, confidence: float
-) -> tuple[float, float]:
-    """The bias-corrected and accelerated interval (Efron 1987) from resampled values of the estimate."""
-    share_below = (np.mean(resampled < estimate) + np.mean(resampled <= estimate)) / 2
-    if share_below in (0.0, 1.0):  # no correction is defined; the plain percentiles are
-        bias = 0.0
-    else:
-        bias = float(special.ndtri(share_below))
-    z = bias + special.ndtri(np.array([(1 - confidence) / 2, (1 + confidence) / 2]))
-    low, high = np.quantile(resampled, special.ndtr(bias + z / (1 - acceleration * z)))
-    return float(low), float(high)
 
 
 def empirical_bootstrap(values: npt.ArrayLike, errors: Errors, fraction: float = 0.25) -> EmpiricalBootstrap:
@@ -168,20 +119,3 @@ def resampled_rows(
     step = max(1, CELLS_AT_ONCE // max(n, width))
     for start in range(0, resamples, step):
         yield rng.integers(0, n, size=(min(step, resamples - start), n), dtype=dtype)
-
-
-def _resampled_means(values: FloatArray, rng: np.random.Generator) -> FloatArray:
-    if len(values) > SIMULATED_UP_TO:
-        variance, third = _moments_of_mean(values)
-        if variance <= (ROUNDING * float(np.abs(values).max())) ** 2:
-            return np.full(RESAMPLES, values.mean())
-        z = rng.standard_normal(RESAMPLES)
-        return float(values.mean()) + math.sqrt(variance) * z + third / variance * (z * z - 1) / 6
-    return np.concatenate([values[rows].mean(axis=1) for rows in resampled_rows(len(values), rng)])
-
-
-def _moments_of_mean(values: FloatArray) -> tuple[float, float]:
-    """Variance and third central moment of the mean of a resample of ``values``."""
-    deviations = values - values.mean()
-    squares = deviations * deviations
-    return float(squares.mean()) / len(values), float((squares * deviations).mean()) / len(values) ** 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -32,12 +33,7 @@ def check_outcomes(errors: Errors, *, name: str = "errors") -> FloatArray:
     """
     if isinstance(errors, Population):
         return errors.outcomes
-    try:
-        values = np.asarray(errors, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InvalidPopulation(f"{name} must hold numbers: {error}.", parameter=name) from error
-    if values.ndim != 1:
-        raise InvalidPopulation(f"{name} must have one dimension, got {values.ndim}.", parameter=name)
+    values = _numbers(errors, name=name)
     bad = (values < 0) | ((values > 100) & (values != math.inf))
     if bad.any():
         row = int(np.argmax(bad))
@@ -49,6 +45,49 @@ def check_outcomes(errors: Errors, *, name: str = "errors") -> FloatArray:
             value=value,
         )
     return values
+
+
+def check_outcomes_of(errors: Errors, n: int, *, name: str, what: str) -> FloatArray:
+    """The outcomes that ``what``, a column of n values, belongs to.
+
+    Of a `Population` those of the samples that finished where n is their number, else all of `Population.outcomes`.
+    """
+    if isinstance(errors, Population) and n == errors.n:
+        return errors.errors
+    outcomes = check_outcomes(errors, name=name)
+    if len(outcomes) != n:
+        raise InvalidPopulation(
+            f"{what} must be one a network, got {n} for {len(outcomes)} {name}.", parameter=what, value=n
+        )
+    return outcomes
+
+
+def check_costs(errors: Errors, costs: npt.ArrayLike, *, names: tuple[str, str]) -> tuple[FloatArray, FloatArray]:
+    """Outcomes and the cost of each, without those that say nothing (nan) or whose cost is not known (nan)."""
+    name, what = names
+    column = _numbers(costs, name=what)
+    outcomes = check_outcomes_of(errors, len(column), name=name, what=what)
+    if np.isinf(column).any():
+        raise InvalidPopulation(f"{what} must be finite numbers, or nan where not known.", parameter=what)
+    kept = ~np.isnan(outcomes) & ~np.isnan(column)
+    return outcomes[kept], column[kept]
+
+
+def networks_with(
+    population: Population, names: Sequence[str], *, failures: bool = True
+) -> tuple[FloatArray, dict[str, FloatArray], npt.NDArray[np.bool_]]:
+    """Outcomes and columns of the networks of which all these columns are known, and which networks these are.
+
+    Failures are among them where their columns are known, unless they are asked to be left out.
+    """
+    outcomes, columns = population.errors, {name: population[name] for name in names}
+    if failures and set(names) <= set(population.failures):
+        outcomes = population.outcomes
+        columns = {name: np.concatenate([column, population.failures[name]]) for name, column in columns.items()}
+    known = np.ones(len(outcomes), dtype=bool)
+    for column in columns.values():
+        known &= ~np.isnan(column)
+    return outcomes[known], {name: column[known] for name, column in columns.items()}, known
 
 
 def check_said(errors: Errors, *, name: str = "errors") -> tuple[FloatArray, int]:
@@ -74,3 +113,13 @@ def check_share(share: float, *, name: str) -> float:
     if not 0 < share < 1:
         raise InvalidPopulation(f"{name} must lie between 0 and 1, got {share}.", parameter=name, value=share)
     return share
+
+
+def _numbers(values: npt.ArrayLike, *, name: str) -> FloatArray:
+    try:
+        column = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidPopulation(f"{name} must hold numbers: {error}.", parameter=name) from error
+    if column.ndim != 1:
+        raise InvalidPopulation(f"{name} must have one dimension, got {column.ndim}.", parameter=name)
+    return column

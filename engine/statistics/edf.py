@@ -12,9 +12,8 @@ from scipy import optimize
 
 from engine.checks import whole_number
 from engine.errors import InvalidPopulation
-from engine.statistics.bootstrap import mean_interval
-from engine.statistics.checks import Errors, check_errors, check_said, check_share, check_values
-from engine.statistics.intervals import ks_interval
+from engine.statistics.checks import Errors, check_costs, check_errors, check_outcomes, check_said, check_share
+from engine.statistics.means import bounded_mean_interval
 from engine.statistics.population import FloatArray
 
 ANYTIME_SCALE = 0.85  # A of Howard & Ramdas 2022, Theorem 2
@@ -97,7 +96,7 @@ class EdfBand:
 class AreaUnderEdf:
     """Area under an EDF up to ``up_to`` (percent), divided by it: 0 (no error below) to 1 (all errors zero).
 
-    ``interval`` is its 95 % bootstrap interval, 0 to 1 of a single sample.
+    ``interval`` is its 95 % interval (`engine.statistics.means.bounded_mean_interval`), of n networks.
     """
 
     area: float
@@ -112,12 +111,11 @@ class NormalisedEdf:
 
     Attributes
     ----------
-    errors, weights, fractions : ndarray of shape (n,)
-        Errors in percent, rising, their weights (sum 1) and the weighted EDF just right of each error.
-    bin_of : int ndarray of shape (n,)
-        The bin of each, 0 to ``bins`` - 1.
-    n, left_out : int
-        Samples inside the limits, and those outside them.
+    errors, weights, fractions : ndarray of shape (n - failed,)
+        Errors in percent, rising, their weights (with those of the failures sum 1) and the weighted EDF just right of
+        each error.
+    n, failed, left_out : int
+        Networks inside the limits, how many of them failed by their own doing, and those outside the limits.
     effective_n : float
         1 / sum of the squared weights: how many equally weighted samples would be known as well; n where all weigh
         the same.
@@ -126,16 +124,14 @@ class NormalisedEdf:
     bins, bins_used : int
         Equal-width bins between the limits, and how many hold a sample.
     min, mean : float
-        Lowest error and weighted mean, percent.
-    interval : tuple[float, float]
-        95 % bootstrap interval of the weighted mean for the bins as they are; 0 to 100 where no bin holds two samples.
+        Lowest error and weighted mean of those that finished, percent; nan where none did.
     """
 
     errors: FloatArray
     weights: FloatArray
     fractions: FloatArray
-    bin_of: npt.NDArray[np.intp]
     n: int
+    failed: int
     left_out: int
     effective_n: float
     limits: tuple[float, float]
@@ -143,33 +139,6 @@ class NormalisedEdf:
     bins_used: int
     min: float
     mean: float
-    interval: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class NormalisedComparison:
-    """Two populations at equal complexity.
-
-    Attributes
-    ----------
-    ks_distance : float
-        Largest vertical distance of the two weighted EDFs, 0 to 1; no exact test is known for it.
-    ks_interval : tuple[float, float]
-        Its interval (`engine.statistics.intervals.ks_interval` of the effective numbers of samples).
-    mean_difference : float
-        Weighted mean of A minus that of B, percentage points: negative where A is better.
-    interval : tuple[float, float]
-        Its bootstrap interval; -100 to 100 where a population has no bin of two samples.
-    n_a, n_b : int
-        Samples inside the limits.
-    """
-
-    ks_distance: float
-    ks_interval: tuple[float, float]
-    mean_difference: float
-    interval: tuple[float, float]
-    n_a: int
-    n_b: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,17 +203,20 @@ def anytime_edf_band(errors: Errors, *, alpha: float = 0.05, start: int = ANYTIM
     return _band(edf, half_width, alpha=alpha, anytime=True)
 
 
-def area_under_edf(errors: Errors, *, up_to: float, seed: int = 0) -> AreaUnderEdf:
+def area_under_edf(errors: Errors, *, up_to: float) -> AreaUnderEdf:
     """Area under the EDF from 0 to ``up_to`` percent, divided by ``up_to``.
 
-    It is the mean of max(0, up_to - e_i) / up_to, which makes it exact and gives it a mean's bootstrap interval.
+    It is the mean of max(0, up_to - e_i) / up_to, values from 0 to 1, and has the interval of such a mean: Gaffke's,
+    which holds for every law that is known. A failure (inf) counts as 0, what says nothing (nan) is left out.
     """
-    values = check_errors(errors)
+    outcomes = check_outcomes(errors)
+    values = outcomes[~np.isnan(outcomes)]
+    if not len(values):
+        raise InvalidPopulation("errors must hold at least 1 sample, got 0.", parameter="errors", value=0)
     if not 0 < up_to <= 100:
         raise InvalidPopulation(f"up_to must lie above 0 and at most at 100, got {up_to}.", parameter="up_to")
     heights = np.maximum(0.0, up_to - values) / up_to
-    interval = (0.0, 1.0) if len(values) == 1 else mean_interval(heights, seed=seed)
-    return AreaUnderEdf(float(heights.mean()), interval, up_to, len(values))
+    return AreaUnderEdf(float(heights.mean()), bounded_mean_interval(heights, (0.0, 1.0)), up_to, len(values))
 
 
 def common_limits(*complexities: npt.ArrayLike) -> tuple[float, float]:
@@ -256,64 +228,60 @@ def common_limits(*complexities: npt.ArrayLike) -> tuple[float, float]:
 
 
 def normalised_edf(
-    errors: Errors,
-    complexity: npt.ArrayLike,
-    *,
-    limits: tuple[float, float] | None = None,
-    bins: int = 10,
-    seed: int = 0,
+    errors: Errors, complexity: npt.ArrayLike, *, limits: tuple[float, float] | None = None, bins: int = 10
 ) -> NormalisedEdf:
     """The complexity-normalised EDF ([NDSVR] section 3.3): weights 1 / (bins_used * samples in the own bin).
 
     Parameters
     ----------
     errors : array_like of shape (n,) or Population
-        Percent.
+        Percent; inf for a failure, which ranks behind every error; nan for what says nothing and is left out.
     complexity : array_like of shape (n,)
-        flops, params, acts or a measured cost.
+        flops, params, acts or a measured cost; nan where it is not known, which leaves the network out.
     limits : tuple[float, float], optional
         Complexities low < c <= high that count; for two populations give both the `common_limits`. By default the
         range of ``complexity``, which leaves out its minimum.
     bins : int
         Equal-width bins between the limits.
-    seed : int
-        Of the bootstrap of the interval.
 
     Raises
     ------
     InvalidPopulation
         Where no sample lies inside the limits.
     """
-    values = check_errors(errors)
-    costs = check_values(complexity, n=len(values), name="complexity")
+    values, costs = check_costs(errors, complexity, names=("errors", "complexity"))
     low, high = limits if limits is not None else common_limits(costs)
-    whole_number(bins, parameter="bins", error=InvalidPopulation)
     inside = (costs > low) & (costs <= high)
     if not inside.any():
         raise InvalidPopulation(f"No sample has a complexity above {low:g} and at most {high:g}.", parameter="limits")
-    # Bins are closed on the right like the limits: the k-th holds low + k * width < c <= low + (k + 1) * width.
-    edges = np.linspace(low, high, bins + 1)
-    bin_of = np.searchsorted(edges[1:-1], costs[inside], side="left")
+    bin_of = equal_bins(costs[inside], (low, high), bins)
     counts = np.bincount(bin_of, minlength=bins)
     used = int((counts > 0).sum())
     order = np.argsort(values[inside], kind="stable")
     rising, weights = values[inside][order], (1 / (used * counts[bin_of]))[order]
-    scores = _scores(rising, weights, bin_of[order])
+    finished = np.isfinite(rising)
+    known, shares = rising[finished], weights[finished]
     return NormalisedEdf(
-        errors=rising,
-        weights=weights,
-        fractions=np.minimum(np.cumsum(weights), 1.0),
-        bin_of=bin_of[order],
+        errors=known,
+        weights=shares,
+        fractions=np.minimum(np.cumsum(shares), 1.0),
         n=len(rising),
+        failed=len(rising) - len(known),
         left_out=len(values) - len(rising),
         effective_n=1 / float(weights @ weights),
         limits=(low, high),
         bins=bins,
         bins_used=used,
-        min=float(rising[0]),
-        mean=float(weights @ rising),
-        interval=mean_interval(scores, seed=seed) if counts.max() > 1 else (0.0, 100.0),
+        min=float(known[0]) if len(known) else math.nan,
+        mean=float(shares @ known / shares.sum()) if len(known) else math.nan,
     )
+
+
+def equal_bins(costs: FloatArray, limits: tuple[float, float], bins: int) -> npt.NDArray[np.intp]:
+    """The bin of each cost, 0 to ``bins`` - 1: equally wide, closed above, the first one below as well."""
+    whole_number(bins, parameter="bins", error=InvalidPopulation)
+    edges = np.linspace(*limits, bins + 1)
+    return np.searchsorted(edges[1:-1], costs, side="left")
 
 
 def normalised_band(edf: NormalisedEdf, *, alpha: float = 0.05) -> EdfBand:
@@ -326,58 +294,8 @@ def normalised_band(edf: NormalisedEdf, *, alpha: float = 0.05) -> EdfBand:
     """
     half_width = math.sqrt(math.log(2 / check_share(alpha, name="alpha")) / (2 * edf.effective_n))
     fractions = edf.fractions[np.searchsorted(edf.errors, edf.errors, side="right") - 1]
-    return _band_around(edf.errors, fractions, half_width, n=edf.n, alpha=alpha, anytime=False)
-
-
-def compare_normalised(
-    a: NormalisedEdf, b: NormalisedEdf, *, confidence: float = 0.95, seed: int = 0
-) -> NormalisedComparison:
-    """Two populations at equal complexity: both EDFs normalised within the same limits.
-
-    ``confidence`` is the level of both intervals.
-
-    Raises
-    ------
-    InvalidPopulation
-        Where the limits or the bins of the two differ.
-    """
-    if (a.limits, a.bins) != (b.limits, b.bins):
-        raise InvalidPopulation("Both populations must be normalised within the same limits.", parameter="limits")
-    at = np.concatenate([a.errors, b.errors])
-    values = [np.concatenate([[0.0], edf.fractions])[np.searchsorted(edf.errors, at, side="right")] for edf in (a, b)]
-    interval = (-100.0, 100.0)
-    if a.n > a.bins_used and b.n > b.bins_used:
-        scores = [_scores(edf.errors, edf.weights, edf.bin_of) for edf in (a, b)]
-        interval = mean_interval(scores[0], scores[1], confidence=confidence, seed=seed)
-    distance = float(np.abs(values[0] - values[1]).max())
-    return NormalisedComparison(
-        ks_distance=distance,
-        ks_interval=ks_interval(distance, n_a=a.effective_n, n_b=b.effective_n, alpha=1 - confidence),
-        mean_difference=a.mean - b.mean,
-        interval=interval,
-        n_a=a.n,
-        n_b=b.n,
-    )
-
-
-def _scores(errors: FloatArray, weights: FloatArray, bin_of: npt.NDArray[np.intp]) -> FloatArray:
-    """One number a sample whose mean is the weighted mean, and whose spread is that of the samples in their bins.
-
-    The weighted mean is the mean of the bins' means, so only deviations from those move it when the samples are drawn
-    again. Those of a bin of c samples are too small by sqrt((c - 1) / c); a bin of one sample shows none, and is taken
-    to spread as all the others do together, or it would pass as known for sure.
-    """
-    counts = np.bincount(bin_of)
-    means = np.bincount(bin_of, weights=errors) / np.maximum(counts, 1)
-    sizes, deviations = counts[bin_of], errors - means[bin_of]
-    alone = sizes == 1
-    scaled = weights * deviations * np.sqrt(sizes / np.maximum(sizes - 1, 1))
-    known = float(scaled @ scaled)
-    if known > 0:
-        within_bins = float(deviations @ deviations) / (len(errors) - int((counts > 0).sum()))
-        scaled *= math.sqrt(1 + float(weights[alone] @ weights[alone]) * within_bins / known)
-    scores: FloatArray = float(weights @ errors) + len(errors) * scaled
-    return scores
+    band = _band_around(edf.errors, fractions, half_width, n=edf.n, alpha=alpha, anytime=False)
+    return replace(band, failed=edf.failed)
 
 
 def failure_bounds(errors: Errors, *, failed: int, missing: int = 0) -> FailureBounds:

@@ -1,4 +1,4 @@
-"""Which parameters matter: how far the best samples lie from the space's own law of each."""
+"""Which parameters matter: how far the best samples lie from all of them, or from the space's own law, in each."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ import numpy.typing as npt
 
 from engine.errors import InvalidPopulation
 from engine.spaces.laws import Law
+from engine.statistics.checks import networks_with
 from engine.statistics.population import FloatArray, Population
 
 MOST_GROUPS = 8  # of values; more would measure noise, fewer would blur a peak
 RESAMPLES = 1_000
+PERMUTATIONS = 999
+TOLERANCE = 1e-9  # of a z: rounding must not make equal ones differ
 
 
 @dataclass(frozen=True)
@@ -24,14 +27,21 @@ class Importance:
     ----------
     parameter : str
     distance : float
-        Variance of the ratio (law among the best) / (law of the space) over the groups of values, without the part
-        that chance alone gives: 0 (or slightly below) where the parameter plays no role.
+        Variance of the ratio (law among the best) / (law among all samples, or the space's own where it is given) over
+        the groups of values, without the part that chance alone gives: 0 (or slightly below) where the parameter plays
+        no role.
     share : float
         The distance, at least 0, divided by the sum over all parameters; 0 where all are 0.
     interval : tuple[float, float]
         95 % bootstrap interval of the share.
     groups : int
         Groups of values compared.
+    evidence : float
+        How many standard deviations the distance lies above its mean where as many random samples are taken for the
+        best.
+    p_value : float
+        How often the most evident of all parameters is as evident as this where random samples are taken for the best;
+        so it allows for all parameters.
     """
 
     parameter: str
@@ -39,11 +49,13 @@ class Importance:
     share: float
     interval: tuple[float, float]
     groups: int
+    evidence: float
+    p_value: float
 
 
 @dataclass(frozen=True)
 class ParameterImportance:
-    """The parameters by falling share, of ``n`` samples of which ``n_best`` are the best."""
+    """The parameters by falling evidence, of ``n`` samples of which ``n_best`` are the best."""
 
     parameters: tuple[Importance, ...]
     n: int
@@ -75,6 +87,7 @@ def parameter_importance(
     Parameters
     ----------
     population : Population
+        Its failures count as samples that are not among the best, where their parameters are known.
     parameters : sequence of str
         The columns to rank.
     laws : mapping of str to Law, optional
@@ -89,20 +102,23 @@ def parameter_importance(
     InvalidPopulation
         Where fewer than two samples are among the best, or a value lies outside its law's range.
     """
-    n_best = int(population.n * fraction)
-    if not 0 < fraction < 1 or n_best < 2:
+    outcomes, columns, _ = networks_with(population, parameters)
+    n = len(outcomes)
+    n_best = int(n * fraction) if 0 < fraction < 1 else 0
+    if n_best < 2:
         raise InvalidPopulation(
-            f"The best {fraction:g} of {population.n} samples are {n_best}, at least 2 are needed.",
-            parameter="fraction",
+            f"The best {fraction:g} of {n} samples are {n_best}, at least 2 are needed.", parameter="fraction"
         )
-    order = population.best_to_worst()
-    groups = [_groups(population, name, (laws or {}).get(name)) for name in parameters]
+    order = np.argsort(outcomes, kind="stable")
+    groups = [_groups(columns[name], name, (laws or {}).get(name)) for name in parameters]
     distances = np.array([_distances(_counts(group, order[:n_best])[None], group)[0] for group in groups])
-    resampled = _resampled_distances(groups, order, n_best, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    resampled = _resampled_distances(groups, order, n_best, rng)
     # Resampling repeats samples, which adds to every distance: the bootstrap's law is moved back onto the estimate.
     resampled += distances - resampled.mean(axis=0)
     low, high = np.quantile(_shares(resampled), (0.025, 0.975), axis=0)
     shares = _shares(distances[None])[0]
+    evidence, p_values = _evidence(distances, _shuffled_distances(groups, n, n_best, rng))
     rows = [
         Importance(
             parameter=name,
@@ -110,14 +126,15 @@ def parameter_importance(
             share=float(shares[index]),
             interval=(float(low[index]), float(high[index])),
             groups=len(groups[index].pair_weights),
+            evidence=float(evidence[index]),
+            p_value=float(p_values[index]),
         )
         for index, name in enumerate(parameters)
     ]
-    return ParameterImportance(tuple(sorted(rows, key=lambda row: -row.share)), population.n, n_best)
+    return ParameterImportance(tuple(sorted(rows, key=lambda row: -row.evidence)), n, n_best)
 
 
-def _groups(population: Population, name: str, law: Law | None) -> _Groups:
-    values = population[name]
+def _groups(values: FloatArray, name: str, law: Law | None) -> _Groups:
     if law is None:
         support, counts = np.unique(values, return_counts=True)
         group_of_value = _group_values(counts / len(values))
@@ -175,3 +192,26 @@ def _resampled_distances(
         among_best = np.cumsum(np.eye(len(group.pair_weights))[group.of_sample[order]], axis=0)[reach - 1]
         distances[:, index] = _distances(rng.multinomial(n_best, among_best / reach[:, None]), group)
     return distances
+
+
+def _shuffled_distances(groups: list[_Groups], n: int, n_best: int, rng: np.random.Generator) -> FloatArray:
+    """Distances, shape (permutations, parameters), where random samples are taken for the best."""
+    best = np.stack([rng.permutation(n)[:n_best] for _ in range(PERMUTATIONS)])
+    rows = np.arange(PERMUTATIONS)[:, None]
+    distances = np.empty((PERMUTATIONS, len(groups)))
+    for index, group in enumerate(groups):
+        size = len(group.pair_weights)
+        cells = np.bincount((rows * size + group.of_sample[best]).ravel(), minlength=PERMUTATIONS * size)
+        distances[:, index] = _distances(cells.reshape(PERMUTATIONS, size).astype(np.int64), group)
+    return distances
+
+
+def _evidence(distances: FloatArray, shuffled: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Distances in standard deviations of the shuffled ones, and their p-values over all parameters."""
+    spread = shuffled.std(axis=0)
+    scale = np.where(spread > TOLERANCE, spread, np.inf)  # a parameter of one value says nothing
+    middle = shuffled.mean(axis=0)
+    evidence: FloatArray = (distances - middle) / scale
+    largest = ((shuffled - middle) / scale).max(axis=1, initial=-np.inf)
+    reached = (largest[:, None] >= evidence - TOLERANCE).sum(axis=0)
+    return evidence, (1 + reached) / (1 + PERMUTATIONS)

@@ -1,4 +1,4 @@
-"""Intervals that need no resampling, or little: quantiles, medians and their difference, the distance of two EDFs."""
+"""Intervals that need no resampling, or little: quantiles, medians, the distance of two EDFs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from scipy import stats
 
 from engine.errors import InvalidPopulation
-from engine.statistics.bootstrap import RESAMPLES, Estimate
-from engine.statistics.checks import Errors, check_errors, check_said, check_share
+from engine.statistics.bootstrap import Estimate
+from engine.statistics.checks import Errors, check_said, check_share
 from engine.statistics.population import FloatArray
 
 WHOLE_RANGE = (0.0, 100.0)  # of an error in percent
@@ -50,27 +50,6 @@ def median_with_failures(rising: FloatArray, failed: int) -> float:
     return float(np.median(np.append(rising, np.full(failed, math.inf))))
 
 
-def median_difference(
-    errors_a: Errors, errors_b: Errors, *, confidence: float = 0.95, seed: int = 0
-) -> tuple[float, tuple[float, float]]:
-    """Median of A minus median of B (percentage points) with its percentile bootstrap interval, 10,000 resamples.
-
-    The median of n draws with replacement depends on the middle one or two of n uniform positions only, whose law is
-    a beta law: drawing those is the same bootstrap at any n, without drawing the rest. -100 to 100 where a population
-    has too few samples for an interval of its own median, as below six at 95 %: resamples of two or three seldom spread
-    as far as the medians do.
-    """
-    check_share(confidence, name="confidence")
-    both = [np.sort(check_errors(e, name=name)) for e, name in ((errors_a, "errors_a"), (errors_b, "errors_b"))]
-    difference = float(np.median(both[0]) - np.median(both[1]))
-    if _ranks(min(map(len, both)), 0.5, confidence)[0] < 1:
-        return difference, (-100.0, 100.0)
-    rng = np.random.default_rng(seed)
-    resampled = _resampled_medians(both[0], rng) - _resampled_medians(both[1], rng)
-    low, high = np.quantile(resampled, ((1 - confidence) / 2, (1 + confidence) / 2))
-    return difference, (float(low), float(high))
-
-
 def ks_interval(distance: float, *, n_a: float, n_b: float, alpha: float = 0.05) -> tuple[float, float]:
     """The interval of the distance D of two distributions around that of their EDFs, within 0 to 1.
 
@@ -91,15 +70,3 @@ def _ranks(n: int, probability: float, confidence: float) -> tuple[int, int]:
     """Ranks (from 1) of the lower and of the upper end; 0 and n + 1 where there is none."""
     tail = (1 - confidence) / 2
     return int(stats.binom.ppf(tail, n, probability)), n + 1 - int(stats.binom.ppf(tail, n, 1 - probability))
-
-
-def _resampled_medians(rising: FloatArray, rng: np.random.Generator) -> FloatArray:
-    n = len(rising)
-    lower_rank = (n + 1) // 2  # from 1
-    lower = rng.beta(lower_rank, n + 1 - lower_rank, size=RESAMPLES)
-    upper = lower
-    if n % 2 == 0:  # the next position is the smallest of the n - lower_rank uniform ones above
-        upper = 1 - (1 - lower) * rng.random(RESAMPLES) ** (1 / (n - lower_rank))
-    ranks = np.minimum((np.stack([lower, upper]) * n).astype(np.intp), n - 1)
-    medians: FloatArray = rising[ranks].mean(axis=0)
-    return medians

@@ -1,236 +1,120 @@
-"""From samples to the next space: what a restriction would leave, and which restrictions promise most."""
+"""What the samples of a space say about a proposed child of it, before anything of that is trained."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
 from engine.errors import InvalidPopulation
-from engine.statistics.bootstrap import empirical_bootstrap, mean_interval
-from engine.statistics.comparisons import holm, ks_test
+from engine.statistics.checks import Errors, check_outcomes_of, check_share
+from engine.statistics.comparisons import Comparison, compare_errors
 from engine.statistics.edf import ErrorEdf, error_edf
-from engine.statistics.population import FloatArray, Population
+from engine.statistics.population import FloatArray
 
-FEWEST_KEPT = 5  # samples; a restriction that keeps fewer is not suggested
 BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class WhatIf:
-    """The parent's finished samples that lie inside a proposed child.
+    """The parent's networks that lie inside a proposed child, and what they say about it.
+
+    They are a valid sample of the child only where the child's law is the parent's conditioned (narrowed ranges of the
+    same law, added rules).
 
     Attributes
     ----------
-    population : Population
-        Those samples; a subset of the parent's, and a valid sample of the child only where the child's law is the
-        parent's conditioned (narrowed ranges of the same law, added rules).
+    errors : ndarray of shape (n,)
+        Of the networks inside: percent, inf for a failure.
     edf : ErrorEdf
-    ks_distance : float
-        D between the EDF of the samples inside and that of all.
-    ks_interval : tuple[float, float]
-        Its 95 % interval, given how many lie inside.
-    p_value : float
-        Two-sided KS test of the samples inside against those outside: all contain the ones inside, which no
-        two-sample test allows for.
-    mean_difference : float
-        Mean error inside minus mean error of all, percentage points: negative where the child is better.
+        Of these.
+    comparison : Comparison
+        Of the networks inside (A) with those outside (B), two independent samples given which lie inside. Its verdict
+        is the one about the restriction.
+    effect : float or None
+        Mean error inside minus mean error of all, of those that finished, in points: negative where the child is
+        better. None where none inside finished.
     interval : tuple[float, float]
-        Its 95 % bootstrap interval, given how many lie inside.
+        Of the effect; -100 to 100 where fewer than two finished on one side.
     n, n_parent : int
-        Samples inside, and all.
+        Networks inside, and all.
+    finished : tuple[int, int]
+        Networks that finished inside and outside. Where either is below `FEWEST_FOR_A_MEAN`, the interval of the
+        effect says too little to be printed.
     """
 
-    population: Population
+    errors: FloatArray
     edf: ErrorEdf
-    ks_distance: float
-    ks_interval: tuple[float, float]
-    p_value: float
-    mean_difference: float
+    comparison: Comparison
+    effect: float | None
     interval: tuple[float, float]
     n: int
     n_parent: int
+    finished: tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Refinement:
-    """A restriction of the space and what it would have left of the samples; a suggestion, never applied.
-
-    Attributes
-    ----------
-    parameter : str
-        The column narrowed to ``low`` to ``high`` (both included); empty for a rule.
-    low, high : float or None
-        None where that end stays as it is.
-    rule : str
-        Name of the rule added; empty for a range.
-    origin : str
-        ``bootstrap``, ``quantile`` or ``rule``: where the candidate comes from.
-    mean_difference, interval, p_value, n, n_parent
-        As in `WhatIf`.
-    p_adjusted : float
-        Holm-adjusted over all candidates tried. The candidates were found in the same samples, so even this is
-        optimistic: a fresh batch has to confirm it.
-    candidates : int
-        How many were tried.
-    """
-
-    parameter: str
-    low: float | None
-    high: float | None
-    rule: str
-    origin: str
-    mean_difference: float
-    interval: tuple[float, float]
-    p_value: float
-    p_adjusted: float
-    n: int
-    n_parent: int
-    candidates: int
-
-
-@dataclass(frozen=True, eq=False)
-class _Candidate:
-    inside: BoolArray
-    origin: str
-    parameter: str = ""
-    low: float | None = None
-    high: float | None = None
-    rule: str = ""
-
-
-@dataclass(frozen=True)
-class _Effect:
-    ks_distance: float
-    ks_interval: tuple[float, float]
-    p_value: float
-    mean_difference: float
-    interval: tuple[float, float]
-
-
-def what_if(parent: Population, inside: npt.ArrayLike, *, seed: int = 0) -> WhatIf:
-    """What the parent's finished samples say about a proposed child.
+def what_if(parent: Errors, inside: npt.ArrayLike, *, alpha: float = 0.05) -> WhatIf:
+    """What the parent's networks say about a proposed child.
 
     Parameters
     ----------
-    parent : Population
+    parent : Population or array_like of shape (n,)
+        Errors in percent; inf for a failure, nan for what says nothing and is left out.
     inside : array_like of bool, shape (n,)
-        Which samples the child contains.
+        Which networks the child contains: of a `Population` those of its ``outcomes``, or those that finished.
+    alpha : float
+        Of the verdict; the intervals hold at 1 - alpha.
 
     Raises
     ------
     InvalidPopulation
         Where none lies inside.
     """
-    population = parent.select(inside)
-    if population.n == 0:
-        raise InvalidPopulation(f"None of the {parent.n} samples lies inside the proposed space.", parameter="inside")
-    effect = _effect(parent.errors, np.asarray(inside), seed=seed)
-    return WhatIf(
-        population=population,
-        edf=error_edf(population),
-        ks_distance=effect.ks_distance,
-        ks_interval=effect.ks_interval,
-        p_value=effect.p_value,
-        mean_difference=effect.mean_difference,
-        interval=effect.interval,
-        n=population.n,
-        n_parent=parent.n,
-    )
-
-
-def suggest_refinements(
-    population: Population,
-    *,
-    parameters: Sequence[str],
-    rules: Mapping[str, npt.ArrayLike] | None = None,
-    seed: int = 0,
-) -> tuple[Refinement, ...]:
-    """Candidate restrictions ranked by the drop of the mean error, the largest first.
-
-    The candidates: each parameter narrowed to its empirical bootstrap interval, without its lowest or highest
-    quarter, to its lower or upper half; and each rule. Those that keep fewer than five samples, or all, are dropped.
-
-    Parameters
-    ----------
-    population : Population
-    parameters : sequence of str
-        Columns that are parameters of the space.
-    rules : mapping of str to array_like of bool, shape (n,), optional
-        For each rule the space does not have yet, which samples meet it.
-    seed : int
-    """
-    candidates = list(_candidates(population, parameters, rules or {}))
-    effects = [_effect(population.errors, candidate.inside, seed=seed) for candidate in candidates]
-    adjusted = holm([effect.p_value for effect in effects])
-    refinements = [
-        Refinement(
-            parameter=candidate.parameter,
-            low=candidate.low,
-            high=candidate.high,
-            rule=candidate.rule,
-            origin=candidate.origin,
-            mean_difference=effect.mean_difference,
-            interval=effect.interval,
-            p_value=effect.p_value,
-            p_adjusted=float(p_adjusted),
-            n=int(candidate.inside.sum()),
-            n_parent=population.n,
-            candidates=len(candidates),
+    kept = np.asarray(inside)
+    if kept.dtype != np.bool_ or kept.ndim != 1:
+        raise InvalidPopulation(f"inside must be booleans, got {kept.dtype} of shape {kept.shape}.", parameter="inside")
+    outcomes = check_outcomes_of(parent, len(kept), name="errors", what="inside")
+    said = ~np.isnan(outcomes)
+    outcomes, kept = outcomes[said], kept[said]
+    if not kept.any():
+        raise InvalidPopulation(
+            f"None of the {len(outcomes)} networks lies inside the proposed space.", parameter="inside"
         )
-        for candidate, effect, p_adjusted in zip(candidates, effects, adjusted, strict=True)
-    ]
-    return tuple(sorted(refinements, key=lambda refinement: refinement.mean_difference))
-
-
-def _effect(errors: FloatArray, inside: BoolArray, *, seed: int) -> _Effect:
-    """The errors inside against all of them.
-
-    All = inside and outside, so both the distance and the difference to all are those between inside and outside,
-    two independent samples, times the share outside.
-    """
-    if inside.all():
-        return _Effect(ks_distance=0.0, ks_interval=(0.0, 0.0), p_value=1.0, mean_difference=0.0, interval=(0.0, 0.0))
-    a, b = errors[inside], errors[~inside]
-    test = ks_test(a, b)
-    share = 1 - float(inside.mean())
-    low, high = mean_interval(a, b, seed=seed) if min(len(a), len(b)) > 1 else (-100.0, 100.0)
-    nearest, furthest = test.interval
-    return _Effect(
-        ks_distance=share * test.distance,
-        ks_interval=(share * nearest, share * furthest),
-        p_value=test.p_value,
-        mean_difference=share * float(a.mean() - b.mean()),
-        interval=(share * low, share * high),
+    within, without = outcomes[kept], outcomes[~kept]
+    finished = within[np.isfinite(within)], without[np.isfinite(without)]
+    effect, interval = _effect(*finished, confidence=1 - check_share(alpha, name="alpha"))
+    return WhatIf(
+        errors=within,
+        edf=error_edf(within),
+        comparison=compare_errors(within, without, alpha=alpha),
+        effect=effect,
+        interval=interval,
+        n=len(within),
+        n_parent=len(outcomes),
+        finished=(len(finished[0]), len(finished[1])),
     )
 
 
-def _candidates(
-    population: Population, parameters: Sequence[str], rules: Mapping[str, npt.ArrayLike]
-) -> Iterator[_Candidate]:
-    for parameter in parameters:
-        seen = set()
-        for candidate in _ranges(population, parameter):
-            kept = int(candidate.inside.sum())
-            if FEWEST_KEPT <= kept < population.n and candidate.inside.tobytes() not in seen:
-                seen.add(candidate.inside.tobytes())
-                yield candidate
-    for rule, inside in rules.items():
-        if FEWEST_KEPT <= population.select(inside).n < population.n:
-            yield _Candidate(np.asarray(inside), "rule", rule=rule)
+def _effect(inside: FloatArray, outside: FloatArray, *, confidence: float) -> tuple[float | None, tuple[float, float]]:
+    """Mean inside minus mean of all, which is the difference to the mean outside times the share outside.
 
-
-def _ranges(population: Population, parameter: str) -> Iterator[_Candidate]:
-    values = population[parameter]
-    best = empirical_bootstrap(values, population)
-    yield _Candidate((values >= best.low) & (values <= best.high), "bootstrap", parameter, best.low, best.high)
-    first, middle, third = (float(v) for v in np.quantile(values, (0.25, 0.5, 0.75), method="inverted_cdf"))
-    for high in (third, middle):
-        yield _Candidate(values <= high, "quantile", parameter, high=high)
-    for quantile in (first, middle):
-        above = values[values > quantile]  # the next value up, so that the two halves do not overlap
-        if above.size:
-            low = float(above.min())
-            yield _Candidate(values >= low, "quantile", parameter, low=low)
+    Its variance is that of the difference at the share as it is, and that of the share at the difference as it is.
+    """
+    n_in, n_out = len(inside), len(outside)
+    if not n_in:
+        return None, (-100.0, 100.0)
+    if not n_out:
+        return 0.0, (0.0, 0.0)
+    share, difference = n_out / (n_in + n_out), float(inside.mean() - outside.mean())
+    effect = share * difference
+    if min(n_in, n_out) < 2:
+        return effect, (-100.0, 100.0)
+    of_in, of_out = float(inside.var(ddof=1)) / n_in, float(outside.var(ddof=1)) / n_out
+    squares = of_in**2 / (n_in - 1) + of_out**2 / (n_out - 1)
+    degrees = (of_in + of_out) ** 2 / squares if squares > 0 else n_in + n_out - 2
+    variance = share**2 * (of_in + of_out) + difference**2 * share * (1 - share) / (n_in + n_out)
+    half_width = float(stats.t.ppf((1 + confidence) / 2, degrees)) * math.sqrt(variance)
+    return effect, (max(-100.0, effect - half_width), min(100.0, effect + half_width))

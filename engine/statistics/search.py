@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from engine.checks import whole_number
 from engine.errors import InvalidPopulation
-from engine.statistics.bootstrap import CELLS_AT_ONCE, Estimate, mean_interval
+from engine.statistics.bootstrap import CELLS_AT_ONCE
 from engine.statistics.checks import Errors, check_errors, check_share
 from engine.statistics.population import FloatArray
 
@@ -117,33 +117,6 @@ def _expected_min(rising: FloatArray, block: npt.NDArray[np.int64]) -> FloatArra
     exceeds = np.cumprod(np.maximum(n - block[:, None] - k, 0) / (n - k), axis=1)
     expected: FloatArray = rising[0] + exceeds @ np.diff(rising)[: len(k)]
     return expected
-
-
-def expected_best(errors: Errors, *, m: int, confidence: float = 0.95, seed: int = 0) -> Estimate:
-    """What the best of m samples reaches (`random_search_curve`), with its bootstrap interval.
-
-    The expected minimum is the integral of (1 - F)^m, so each sample moves it by -m times the integral of
-    (1 - F)^(m-1) (1{x <= e} - F): the interval is that of the mean of those influences (`mean_interval`). It says how
-    far the curve itself is known, which for m near n is not far: ask for m of at most a quarter of n.
-
-    Parameters
-    ----------
-    errors : array_like of shape (n,) or Population
-        Percent.
-    m : int
-        Samples searched, 1 to n.
-    """
-    rising = np.sort(check_errors(errors))
-    n = len(rising)
-    whole_number(m, parameter="m", error=InvalidPopulation, low=1, high=n)
-    value = float(_expected_min(rising, np.array([m]))[0])
-    if n == 1:
-        return Estimate(value, (0.0, 100.0), confidence, n)
-    below = np.arange(1, n) / n
-    weighted = np.diff(rising) * (1 - below) ** (m - 1)
-    after = np.concatenate([np.cumsum(weighted[::-1])[::-1], [0.0]])
-    influences = -m * (after - float(weighted @ below))
-    return Estimate(value, mean_interval(value + influences, confidence=confidence, seed=seed), confidence, n)
 
 
 def sample_size_study(

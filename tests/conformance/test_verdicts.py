@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.statistics import compare_errors, compare_sequentially, holm
+from engine.statistics import (
+    best_of,
+    compare_at_equal_cost,
+    compare_errors,
+    compare_sequentially,
+    holm,
+    largest_m,
+    mean_difference_interval,
+    mean_interval,
+    what_if,
+)
 from engine.statistics.theta import estimate_theta, interval_of_difference, median_of_differences, p_value_of_theta
 from tests.conformance import oracles
 
@@ -91,3 +101,47 @@ def test_comparisons_in_draw_order_are_reproduced() -> None:
         assert compared.path.log_e_for[:, -1].tolist() == pytest.approx(wanted["log_e_for"], **near), case["id"]
         assert compared.theta == pytest.approx(wanted["theta"], **near), case["id"]
         assert compared.interval == pytest.approx(wanted["interval"], **near), case["id"]
+
+
+def test_intervals_of_means_are_reproduced() -> None:
+    for case in cases("mean_interval"):
+        result = mean_interval(numbers(case["input"]["errors"]), confidence=case["input"]["confidence"])
+        assert result.mean == pytest.approx(case["output"]["mean"]), case["id"]
+        assert result.interval == pytest.approx(case["output"]["interval"], abs=case["tolerance"]), case["id"]
+    for case in cases("mean_difference_interval"):
+        difference = mean_difference_interval(numbers(case["input"]["a"]), numbers(case["input"]["b"]))
+        assert difference.interval == pytest.approx(case["output"], abs=case["tolerance"]), case["id"]
+
+
+def test_the_best_of_m_is_reproduced() -> None:
+    for case in cases("best_of"):
+        errors, wanted = numbers(case["input"]["errors"]), case["output"]
+        result = best_of(errors, case["input"]["m"])
+        expected = [float(wanted[name]) for name in ("estimate", "low", "high")]
+        assert [result.estimate, result.low, result.high] == expected, case["id"]
+        assert largest_m(len(errors)) == wanted["largest_m"], case["id"]
+
+
+def test_comparisons_at_equal_cost_are_reproduced() -> None:
+    for case in cases("at_equal_cost"):
+        given, wanted, near = case["input"], case["output"], {"abs": case["tolerance"]}
+        result = compare_at_equal_cost(numbers(given["a"]), given["cost_a"], numbers(given["b"]), given["cost_b"])
+        if wanted["theta"] is None:
+            assert (result.theta, result.interval, result.strata) == (None, None, 0), case["id"]
+        else:
+            assert result.theta == pytest.approx(wanted["theta"]["theta"], **near), case["id"]
+            assert result.interval == pytest.approx(wanted["theta"]["interval"], **near), case["id"]
+            assert (result.strata, list(result.used)) == (wanted["theta"]["strata"], wanted["theta"]["used"])
+        if wanted["mean"] is None:
+            assert (result.difference, result.difference_interval) == (None, None), case["id"]
+        else:
+            assert result.difference == pytest.approx(wanted["mean"]["difference"], **near), case["id"]
+            assert result.difference_interval == pytest.approx(wanted["mean"]["interval"], **near), case["id"]
+
+
+def test_what_a_restriction_would_change_is_reproduced() -> None:
+    for case in cases("what_if"):
+        effect, interval = case["output"]
+        result = what_if(numbers(case["input"]["errors"]), case["input"]["inside"])
+        assert result.effect == pytest.approx(effect, abs=case["tolerance"]), case["id"]
+        assert result.interval == pytest.approx(interval, abs=case["tolerance"]), case["id"]

@@ -81,7 +81,7 @@ def test_populations_and_pairs(study: Study) -> None:
     found = study.tables(study.anynet, study.regnet)
     for line, space in zip(found["Populations"], (study.anynet, study.regnet), strict=True):
         population = study.population(space)
-        mean, median = statistics.mean_error(population), statistics.median_error(population)
+        mean, median = statistics.mean_interval(population), statistics.median_error(population)
         assert line == {
             "Space": space.name,
             "n used": str(population.n),
@@ -89,7 +89,7 @@ def test_populations_and_pairs(study: Study) -> None:
             "Pending": "0",
             "Best of n (%)": fixed(population.errors.min()),
             "Median (%), 95 %": f"{fixed(median.value)} {interval(median.interval)}",
-            "Mean error (%), 95 %": f"{fixed(mean.value)} {interval(mean.interval)}",
+            "Mean error (%), 95 %": f"{fixed(mean.mean)} {interval(mean.interval)}",
         }
     both = study.population(study.regnet), study.population(study.anynet)
     test, (medians, between) = statistics.compare_errors(*both), statistics.median_difference(*both)
@@ -127,24 +127,25 @@ def test_importance_and_correlations(study: Study) -> None:
         low, high = rho[name].interval
         expected = f"{signed(rho[name].coefficient, 2)} ({signed(low, 2)}, {signed(high, 2)})"
         assert line["Spearman rho, 95 %"] == expected
-        assert line["p, Holm"] == p_value(float(adjusted[name]))
+        assert line["p of rho, Holm"] == p_value(float(adjusted[name]))
         if name in shares:
-            low, high = shares[name].interval
-            share = f"{fixed(100 * shares[name].share, 0)} ({fixed(100 * low, 0)}–{fixed(100 * high, 0)})"
-            assert line["Importance (%), 95 %"] == share
+            assert line["Importance (%)"] == fixed(100 * shares[name].share, 0)
+            assert line["p, for all parameters"] == p_value(shares[name].p_value)
+    evidence = [shares[line["Column"]].evidence for line in found if line["Column"] in shares]
+    assert evidence == sorted(evidence, reverse=True)
 
 
 def test_suggested_refinements(study: Study) -> None:
     population = study.population(study.regnet)
     parameters = [name for name in population.names if name not in (*COSTS, "error", "sample_id")]
     found = study.tables(study.regnet)["Suggested refinements"]
-    results = statistics.suggest_refinements(population, parameters=parameters)
-    best = next(one for one in results if one.parameter == "w_m")
+    search = statistics.suggest_refinements(population, parameters=parameters)
+    best = next(one for one in search.refinements if one.parameter == "w_m")
     line = next(line for line in found if line["Restriction"].startswith("w_m"))
-    change = f"{signed(best.mean_difference)} {interval(best.interval, signed, ', ')}"
-    assert line["Change of the mean error, 95 %"] == change
-    assert line["Designs kept"] == f"{best.n} of {best.n_parent}"
-    assert line["p, Holm"] == p_value(best.p_adjusted)
+    assert line["Inside beats outside (% of pairs)"] == fixed(100 * best.theta, 0)
+    assert line["Change of the mean error (points)"] == signed(best.mean_difference)
+    assert line["Networks kept"] == f"{best.n} of {best.n_parent}"
+    assert line["p, for all tried"] == p_value(best.p_search)
 
 
 def test_best_and_worst_designs(study: Study) -> None:
@@ -166,13 +167,15 @@ def test_random_search_and_the_number_of_samples(study: Study) -> None:
         population = study.population(space)
         for line in found["Random search"]:
             m = int(line["Samples"])
-            cell = line[f"{space.name}, best error (%), 95 %"]
+            cell = line[f"{space.name}, reached by half of all searches (%), 95 %"]
             if m > population.n:
-                assert cell == "–"
+                assert cell == line[f"{space.name}, on average (%)"] == "–"
                 continue
-            expected = statistics.expected_best(population, m=m)
-            assert cell.startswith(fixed(expected.value, 2))
-            assert (interval(expected.interval, lambda end: fixed(end, 2)) in cell) == (4 * m <= population.n)
+            best = statistics.best_of(population, m)
+            known = m <= statistics.largest_m(population.n)
+            ends = interval(best.interval) if known else f"(at most {fixed(best.high)})"
+            assert cell == f"{fixed(best.estimate)} {ends}"
+            assert line[f"{space.name}, on average (%)"] == fixed(statistics.random_search_curve(population).at(m), 2)
     population = study.population(study.regnet)
     sizes = [1, 2, 4, 8, 16]
     found_sizes = found["Is n enough"]
@@ -196,15 +199,20 @@ def test_populations_at_equal_complexity(study: Study) -> None:
         median = float(edf.errors[np.argmax(edf.fractions >= 0.5 - 1e-12)])
         ends = statistics.normalised_band(edf).quantile_interval(0.5)
         assert line["Median (%), 95 %"] == f"{fixed(median)} {interval(ends)}"
-        assert line["Mean error (%), 95 %"] == f"{fixed(edf.mean)} {interval(edf.interval)}"
+        assert line["Mean error (%)"] == fixed(edf.mean)
     middle = found["Quantiles of the error at equal acts"][2]
     assert middle["RegNetX, error (%), 95 %"] == f"{fixed(median)} {interval(ends)}"
-    test = statistics.compare_normalised(edfs[1], edfs[0])
+    test = statistics.compare_at_equal_cost(both[1], both[1]["acts"], both[0], both[0]["acts"])
+    low, high = (fixed(100 * end, 0) for end in test.interval or ())
+    means = f"{signed(test.difference or 0)} {interval(test.difference_interval or (0, 0), signed, ', ')}"
     assert found["Differences at equal acts"] == [
         {
-            "Pair": "RegNetX − AnyNetX-C",
-            "Means (%), 95 %": f"{signed(test.mean_difference)} {interval(test.interval, signed, ', ')}",
-            "KS D, weighted, 95 %": f"{fixed(test.ks_distance, 2)} {interval(test.ks_interval, two)}",
+            "First against second": "RegNetX against AnyNetX-C",
+            "First beats second (% of pairs), 95 %": f"{fixed(100 * (test.theta or 0), 0)} ({low}–{high})",
+            "Mean difference (points), 95 %": means,
+            "Strata": str(test.strata),
+            "n of first": str(test.used[0]),
+            "n of second": str(test.used[1]),
         }
     ]
 
@@ -223,15 +231,17 @@ def test_what_if_of_a_restriction_in_the_address(study: Study) -> None:
     population = study.population(study.regnet)
     result = statistics.what_if(population, population["w_m"] <= 2)
     text = study.client.get(f"/analyses/?p={study.regnet.pk}-{study.regime.pk}&what_if=w_m::2").content.decode()
-    low, high = result.interval
-    mean = statistics.mean_error(result.population)
-    assert words(
-        f"{result.n} of the 48 samples of RegNetX lie inside: mean error {fixed(mean.value)} % "
-        f"{interval(mean.interval)}, {signed(result.mean_difference)} (95 %: {signed(low)}, {signed(high)}) against "
-        f"all of them, KS D = {fixed(result.ks_distance, 2)} {interval(result.ks_interval, two)}"
-    ) in words(text)
+    assert result.comparison.verdict is statistics.Verdict.A_LOWER
+    low, high = (fixed(100 * end, 0) for end in result.comparison.interval)
+    expected = (
+        f"{result.n} of the 48 networks of RegNetX lie inside. It has lower errors than the rest: inside beats outside "
+        f"in {fixed(100 * result.comparison.theta, 0)} % of pairs ({low}–{high} %), "
+    )
+    assert expected in words(text)
+    against = f"Mean error {fixed(result.edf.mean)} %, {signed(result.effect or 0)} against all of them"
+    assert against in words(text)
     inside = pages.tables(text)["What if: quantiles of the error"]
-    assert inside[2]["Inside, error (%), 95 %"] == quantile(result.population.errors, 0.5)
+    assert inside[2]["Inside, error (%), 95 %"] == quantile(result.errors, 0.5)
     assert inside[2]["RegNetX, error (%), 95 %"] == quantile(population.errors, 0.5)
 
 
@@ -241,8 +251,8 @@ def test_filtered_populations_give_the_numbers_of_what_is_left(study: Study) -> 
     found = study.tables(study.regnet, more="&min_w_m=1.8&max_w_m=2.4")
     assert 0 < kept.n < whole.n
     assert found["Populations"][0]["n used"] == str(kept.n)
-    mean = statistics.mean_error(kept)
-    assert found["Populations"][0]["Mean error (%), 95 %"] == f"{fixed(mean.value)} {interval(mean.interval)}"
+    mean = statistics.mean_interval(kept)
+    assert found["Populations"][0]["Mean error (%), 95 %"] == f"{fixed(mean.mean)} {interval(mean.interval)}"
 
 
 def test_medians_of_the_quarters_of_a_column(study: Study) -> None:

@@ -148,10 +148,9 @@ class Analysis:
 
     @cached_property
     def restrictions(self) -> tuple[str, ...]:
-        """Those asked about: the selection's, else the best one suggested where it lowers the error for sure."""
-        lines = self.suggestions.lines if not self.selection.what_if else []
-        if lines and lines[0].result.interval[1] < 0:
-            return (lines[0].restriction,)
+        """Those asked about: the selection's, else the best one suggested where it is better supported than chance."""
+        if not self.selection.what_if and self.suggestions.supported:
+            return (self.suggestions.lines[0].restriction,)
         return self.selection.what_if
 
     @cached_property

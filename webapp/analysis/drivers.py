@@ -12,21 +12,23 @@ from engine.statistics.importance import Importance
 from webapp.analysis import statistics, tables
 from webapp.analysis.populations import AnalysedPopulation
 from webapp.analysis.tables import Column, Estimate, Table
-from webapp.wording import counted, joined
+from webapp.wording import counted, joined, p_text
 
 FEWEST = 8  # samples for which a best quarter of two exists
+ALPHA = 0.05
 
 COLUMNS = (
     Column("Column", "column", tables.Text),
-    Column("Importance (%), 95 %", "importance", Estimate, unit="percent"),
+    Column("Importance (%)", "importance", unit="percent"),
+    Column("p, for all parameters", "p_importance", tables.PValue),
     Column("Spearman rho, 95 %", "spearman_rho", Estimate),
-    Column("p, Holm", "p_holm", tables.PValue),
+    Column("p of rho, Holm", "p_holm", tables.PValue),
 )
 
 
 @dataclass(frozen=True)
 class Driver:
-    """One column; ``importance`` is None for a complexity, which no law of the space sets."""
+    """One column; ``importance`` is None for a complexity, which is no parameter."""
 
     name: str
     correlation: Correlation
@@ -36,7 +38,7 @@ class Driver:
 
 @dataclass(frozen=True)
 class Drivers:
-    """Columns by falling importance, then by the size of rho; ``constant`` are those with one value."""
+    """Parameters by falling evidence, then complexities by the size of rho; those ``constant`` have one value."""
 
     lines: list[Driver]
     constant: list[str]
@@ -61,15 +63,22 @@ def drivers(population: AnalysedPopulation) -> Drivers:
         Driver(name, correlation, float(p), shares.get(name))
         for (name, correlation), p in zip(correlations.items(), adjusted, strict=True)
     ]
-    lines.sort(key=lambda one: (-(one.importance.share if one.importance else -1), -abs(one.correlation.coefficient)))
+    lines.sort(key=_most_evident_first)
     return Drivers(lines, [name for name in columns if name not in varying], samples.n, n_best)
+
+
+def _most_evident_first(line: Driver) -> tuple[bool, float]:
+    if line.importance is None:
+        return True, -abs(line.correlation.coefficient)
+    return False, -line.importance.evidence
 
 
 def driver_table(ranking: Drivers) -> Table:
     rows = [
         [
             tables.Text(line.name),
-            _importance(line.importance),
+            tables.Number(100 * line.importance.share if line.importance else None, digits=0),
+            tables.PValue(line.importance.p_value if line.importance else None),
             Estimate(line.correlation.coefficient, line.correlation.interval, digits=2, style="signed"),
             tables.PValue(line.p_adjusted),
         ]
@@ -78,21 +87,16 @@ def driver_table(ranking: Drivers) -> Table:
     return Table("Importance and rank correlations", COLUMNS, rows)
 
 
-def _importance(importance: Importance | None) -> Estimate:
-    if importance is None:
-        return Estimate(None)
-    low, high = importance.interval
-    return Estimate(100 * importance.share, (100 * low, 100 * high), digits=0)
-
-
 def driver_sentence(ranking: Drivers, name: str) -> str:
     """What the table says, in a sentence; and what it leaves out."""
     if not ranking.lines:
         return f"It takes {FEWEST} samples of different errors to say; there are {counted(ranking.n, 'sample')}."
-    said = f"From {ranking.n:,} samples of {name}, of which the best {ranking.n_best:,} set the importance."
+    said = f"From {ranking.n:,} networks of {name}, of which the best {ranking.n_best:,} set the importance."
     top = ranking.lines[0]
-    if top.importance and top.importance.interval[0] > 0:
-        said = f"{top.name} sets the best designs apart most. {said}"
+    if top.importance and top.importance.p_value <= ALPHA:
+        said = f"{top.name} sets the best designs apart beyond chance ({p_text(top.importance.p_value)}). {said}"
+    elif top.importance:
+        said = f"No parameter sets the best designs apart beyond chance ({p_text(top.importance.p_value)}). {said}"
     if ranking.constant:
         has = "has" if len(ranking.constant) == 1 else "have"
         said += f" Left out: {joined(ranking.constant)}, which {has} one value in all samples."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from itertools import pairwise
+from types import MappingProxyType
 
 import numpy as np
 
@@ -48,6 +49,12 @@ def inside(
         for _, cost, most in child.complexity_limits(*costs):
             kept &= cost < most
     return kept
+
+
+def failed_rows(samples: Population) -> Population:
+    """The samples that failed by their network's own doing, as rows of their own; a value not known is nan."""
+    columns = {**samples.failures, "error": np.zeros(samples.failed)}
+    return Population(MappingProxyType(columns))
 
 
 def _differs_elsewhere(child: AnyNetSpace | RegNetSpace, parent: AnyNetSpace | RegNetSpace) -> bool:

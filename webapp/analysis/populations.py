@@ -17,7 +17,7 @@ from django.utils.functional import cached_property
 
 from engine.designs import design_from_json
 from engine.spaces import AnyNetSpace, RegNetSpace, space_from_json
-from engine.statistics import anytime_edf_band, edf_band, error_edf, failure_bounds
+from engine.statistics import FEWEST_FOR_A_MEAN, anytime_edf_band, edf_band, error_edf, failure_bounds
 from engine.statistics.bootstrap import Estimate as EngineEstimate
 from engine.statistics.edf import EdfBand, ErrorEdf, FailureBounds
 from engine.statistics.intervals import median_error, quantile_interval
@@ -39,7 +39,6 @@ from webapp.queries import COMPLEXITIES, SAMPLE_ID, ErrorChoice, TrainedPopulati
 from webapp.wording import compact, open_range
 
 FIT = "e_fit"
-FEWEST_FOR_A_MEAN = 16  # with an interval of it
 LISTED = 10  # best designs, and as many of the worst
 DRAWN_AT_MOST = 2000  # points of a scatter; more are thinned for drawing, never for computing
 
@@ -134,6 +133,11 @@ class _Errors(ABC):
         """Of these, shape (networks,): errors in percent, inf for a failure."""
         return self.samples.outcomes
 
+    def with_cost(self, cost: str) -> tuple[FloatArray, FloatArray]:
+        """The outcomes and one complexity of each network, nan for a failure of which it is not known."""
+        unknown = np.full(self.failed, np.nan)
+        return self.outcomes, np.concatenate([self.samples[cost], self.samples.failures.get(cost, unknown)])
+
     @property
     def missing(self) -> int:
         """Samples that ended without saying anything of their network."""
@@ -189,7 +193,7 @@ class _Errors(ABC):
         if self.pending or self.n < FEWEST_FOR_A_MEAN:
             return Estimate(float(self.errors.mean()))
         mean = statistics.estimated_mean(self.errors)
-        return Estimate(mean.value, mean.interval)
+        return Estimate(mean.mean, mean.interval)
 
     @cached_property
     def median(self) -> EngineEstimate:

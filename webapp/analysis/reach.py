@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from engine.statistics import holm
+from engine.statistics import holm, largest_m
 from engine.statistics.comparisons import ks_test
 from engine.statistics.search import SampleSizeStudy
 from webapp.analysis import statistics, tables
@@ -46,27 +46,41 @@ def sample_size_table(study: SampleSizeStudy) -> Table:
 
 
 def search_sizes(populations: Sequence[AnalysedPopulation]) -> list[int]:
-    """The numbers of samples tried that the table lists."""
-    largest = max(one.n for one in populations)
-    return [m for m in SEARCH_SIZES if m <= largest]
+    """The numbers of samples tried that the table lists: also the largest of which each population knows both ends."""
+    largest = max(one.networks for one in populations)
+    known = {m for m in (largest_m(one.networks) for one in populations) if m}
+    return sorted({m for m in SEARCH_SIZES if m <= largest} | known)
 
 
-def expected_best(population: AnalysedPopulation, m: int) -> Estimate:
-    """The expected best of m samples; its interval only where the curve is known well enough to have one."""
-    if m > population.n:
+def best_of_many(population: AnalysedPopulation, m: int) -> Estimate:
+    """What the best of m networks reaches in half of all searches; None beyond the networks there are."""
+    if m > population.networks:
         return Estimate(None)
-    best = statistics.best_of(population.errors, m)
-    return Estimate(best.value, best.interval if has_interval(population, m) else None, digits=2)
+    best = statistics.best_of_many(population.outcomes, m)
+    return Estimate(best.estimate, best.interval)
 
 
-def has_interval(population: AnalysedPopulation, m: int) -> bool:
-    return 4 * m <= population.n
+def largest_known(population: AnalysedPopulation) -> int:
+    """The largest m of which both ends are known; 0 below six networks."""
+    return largest_m(population.networks)
 
 
 def search_table(populations: Sequence[AnalysedPopulation]) -> Table:
+    """For each population what half of all searches reach, and the mean of all (the curve) of those that finished."""
     columns = [Column("Samples", "samples", tables.Count)]
-    columns += [Column(f"{one.name}, best error (%), 95 %", one.name, Estimate, "percent") for one in populations]
-    rows = [[tables.Count(m), *(expected_best(one, m) for one in populations)] for m in search_sizes(populations)]
+    for one in populations:
+        columns += [
+            Column(f"{one.name}, reached by half of all searches (%), 95 %", one.name, Estimate, "percent"),
+            Column(f"{one.name}, on average (%)", f"{one.name} mean", unit="percent"),
+        ]
+    rows, sizes = [], search_sizes(populations)
+    curves = [statistics.search_curve(one.errors, sizes=[m for m in sizes if m <= one.n]) for one in populations]
+    for m in sizes:
+        cells: list[tables.Cell] = [tables.Count(m)]
+        for one, curve in zip(populations, curves, strict=True):
+            average = curve.at(m) if m <= one.n else None
+            cells += [best_of_many(one, m), tables.Number(average, digits=2)]
+        rows.append(cells)
     return Table("Random search", columns, rows)
 
 

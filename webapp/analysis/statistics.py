@@ -16,24 +16,30 @@ import numpy.typing as npt
 from engine.designs import AnyNetDesign, design_from_json
 from engine.designs.linear_fit import fit_errors
 from engine.statistics import (
+    FEWEST_FOR_A_MEAN,
+    best_of,
     compare_all,
+    compare_at_equal_cost,
     compare_sequentially,
     empirical_bootstrap,
-    expected_best,
     ks_test,
-    mean_error,
+    mean_difference_interval,
+    mean_interval,
     parameter_importance,
     random_search_curve,
     sample_size_study,
     suggest_refinements,
 )
-from engine.statistics.bootstrap import EmpiricalBootstrap, Estimate, mean_interval
+from engine.statistics.best import BestOf
+from engine.statistics.bootstrap import EmpiricalBootstrap
 from engine.statistics.comparisons import Comparison, KsTest
+from engine.statistics.equal_cost import EqualCostComparison
 from engine.statistics.importance import ParameterImportance
+from engine.statistics.means import MeanEstimate
 from engine.statistics.population import FloatArray, Population
-from engine.statistics.refine import Refinement
 from engine.statistics.search import RandomSearchCurve, SampleSizeStudy
 from engine.statistics.sequential import SequentialComparison
+from engine.statistics.suggestions import RefinementSearch
 from webapp.memory import Memory
 
 MOST = 512  # results kept; each is small
@@ -62,7 +68,9 @@ def _digest(what: str, *arrays: npt.NDArray[Any]) -> bytes:
 
 
 def _of_columns(what: str, population: Population, names: Sequence[str]) -> bytes:
-    return _digest(f"{what} {list(names)}", population.errors, *(population[name] for name in names))
+    failures = [population.failures[name] for name in names if name in population.failures]
+    columns = (*(population[name] for name in names), *failures)
+    return _digest(f"{what} {list(names)}", population.outcomes, *columns)
 
 
 def at_version(what: str, version: str, compute: Callable[[], Result]) -> Result:
@@ -70,9 +78,9 @@ def at_version(what: str, version: str, compute: Callable[[], Result]) -> Result
     return _remember(_digest(f"{what} at {version}"), compute)
 
 
-def estimated_mean(errors: FloatArray) -> Estimate:
-    """`engine.statistics.mean_error`."""
-    return _remember(_digest("mean", errors), lambda: mean_error(errors))
+def estimated_mean(errors: FloatArray) -> MeanEstimate:
+    """`engine.statistics.mean_interval`."""
+    return _remember(_digest("mean", errors), lambda: mean_interval(errors))
 
 
 def compared(outcomes: Sequence[FloatArray]) -> list[Comparison]:
@@ -88,10 +96,21 @@ def distance(outcomes_a: FloatArray, outcomes_b: FloatArray) -> KsTest:
 def means_compared(errors_a: FloatArray, errors_b: FloatArray) -> tuple[float, tuple[float, float] | None]:
     """Mean of A minus mean of B (points) with its interval, None where too few finished for one."""
     difference = float(errors_a.mean() - errors_b.mean())
-    if min(len(errors_a), len(errors_b)) < 16:
+    if min(len(errors_a), len(errors_b)) < FEWEST_FOR_A_MEAN:
         return difference, None
-    interval = _remember(_digest("means", errors_a, errors_b), lambda: mean_interval(errors_a, errors_b))
-    return difference, interval
+    return difference, _remember(
+        _digest("means", errors_a, errors_b), lambda: mean_difference_interval(errors_a, errors_b).interval
+    )
+
+
+def compared_at_equal_cost(
+    first: tuple[FloatArray, FloatArray], second: tuple[FloatArray, FloatArray], *, pairs: int
+) -> EqualCostComparison:
+    """`engine.statistics.compare_at_equal_cost` of outcomes and costs of two populations."""
+    return _remember(
+        _digest(f"at equal cost {pairs}", *first, *second),
+        lambda: compare_at_equal_cost(*first, *second, pairs=pairs),
+    )
 
 
 def compared_in_order(errors_a: FloatArray, errors_b: FloatArray, *, alpha: float, budget: int) -> SequentialComparison:
@@ -108,15 +127,14 @@ def sample_sizes(errors: FloatArray) -> SampleSizeStudy:
     return _remember(_digest("sizes", errors), lambda: sample_size_study(errors, sizes=sizes, repeats=STUDY_REPEATS))
 
 
-def best_of(errors: FloatArray, m: int) -> Estimate:
-    """`engine.statistics.expected_best`."""
-    return _remember(_digest(f"best of {m}", errors), lambda: expected_best(errors, m=m))
+def best_of_many(outcomes: FloatArray, m: int) -> BestOf:
+    """`engine.statistics.best_of`."""
+    return _remember(_digest(f"best of {m}", outcomes), lambda: best_of(outcomes, m))
 
 
-def search_curve(errors: FloatArray, *, points: int) -> RandomSearchCurve:
-    """`engine.statistics.random_search_curve` at up to so many sizes, evenly spaced on a logarithmic axis."""
-    sizes = np.round(np.geomspace(1, len(errors), points)).astype(int).tolist()
-    return _remember(_digest(f"curve {points}", errors), lambda: random_search_curve(errors, sizes=sizes))
+def search_curve(errors: FloatArray, *, sizes: Sequence[int]) -> RandomSearchCurve:
+    """`engine.statistics.random_search_curve`."""
+    return _remember(_digest(f"curve {sizes}", errors), lambda: random_search_curve(errors, sizes=sizes))
 
 
 def importance(population: Population, parameters: Sequence[str]) -> ParameterImportance:
@@ -125,9 +143,7 @@ def importance(population: Population, parameters: Sequence[str]) -> ParameterIm
     return _remember(key, lambda: parameter_importance(population, parameters=parameters))
 
 
-def refinements(
-    population: Population, parameters: Sequence[str], rules: dict[str, BoolArray]
-) -> tuple[Refinement, ...]:
+def refinements(population: Population, parameters: Sequence[str], rules: dict[str, BoolArray]) -> RefinementSearch:
     """`engine.statistics.suggest_refinements`."""
     key = _of_columns("refinements", population, parameters) + _digest(f"{list(rules)}", *rules.values())
     return _remember(key, lambda: suggest_refinements(population, parameters=parameters, rules=rules))

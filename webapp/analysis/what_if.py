@@ -8,21 +8,21 @@ import numpy as np
 from django.utils.functional import cached_property
 
 from engine.designs import design_from_json
-from engine.statistics import edf_band
+from engine.statistics import FEWEST_FOR_A_MEAN, Verdict, edf_band
 from engine.statistics import what_if as inside_of_all
 from engine.statistics.edf import EdfBand
-from engine.statistics.population import Population
+from engine.statistics.population import FloatArray, Population
 from engine.statistics.refine import WhatIf as WhatIfResult
-from webapp.analysis import statistics, tables
+from webapp.analysis import tables
 from webapp.analysis.errors import QUANTILES, error_column
-from webapp.analysis.insides import inside
+from webapp.analysis.insides import failed_rows, inside
 from webapp.analysis.populations import EngineSpace, SpacePopulation, quantile_of
 from webapp.analysis.statistics import BoolArray
 from webapp.analysis.tables import Column, Table
 from webapp.queries import SAMPLE_ID, drawn_designs
-from webapp.wording import NBSP, between, counted, fixed, p_text, signed, within
+from webapp.wording import NBSP, counted, fixed, p_text, share_words, signed, signed_between
 
-MOST_ASKED = 1_000  # samples whose designs are asked one by one, where the columns can't tell
+MOST_ASKED = 1_000  # networks whose designs are asked one by one, where the columns can't tell
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,50 +36,57 @@ class WhatIf:
     @cached_property
     def band(self) -> EdfBand | None:
         """Of the error EDF of the samples inside."""
-        return edf_band(self.result.population) if self.result else None
+        return edf_band(self.result.errors) if self.result else None
 
 
 def what_if(parent: SpacePopulation, child: EngineSpace) -> WhatIf:
     """The samples of ``parent`` that lie inside ``child``."""
-    samples, kept = _asked(child, parent.engine_space, parent.samples)
-    among = f"the {counted(samples.n, 'sample')} of {parent.name}"
-    if samples.n < parent.n:
-        among = f"the first {samples.n:,} samples of {parent.name}"
+    outcomes, kept = _asked(child, parent.engine_space, parent.samples)
+    among = f"the {counted(len(outcomes), 'network')} of {parent.name}"
+    if len(outcomes) < parent.networks:
+        among = f"the first {len(outcomes):,} networks of {parent.name} that finished"
     if not kept.any():
         return WhatIf(f"None of {among} lies inside, so they say nothing about it.", parent)
     if kept.all():
         return WhatIf(f"All of {among} lie inside: for what was trained it changes nothing.", parent)
-    result = inside_of_all(samples, kept)
+    result = inside_of_all(outcomes, kept)
     return WhatIf(_sentence(result, among), parent, result)
 
 
-def _asked(child: EngineSpace, space: EngineSpace, samples: Population) -> tuple[Population, BoolArray]:
-    """The samples that are asked, and which of them lie inside."""
+def _asked(child: EngineSpace, space: EngineSpace, samples: Population) -> tuple[FloatArray, BoolArray]:
+    """The outcomes of the networks that are asked, failures last, and which of them lie inside."""
     kept = inside(child, space, samples)
     if kept is not None:
-        return samples, kept
-    first = samples.select(np.arange(samples.n) < MOST_ASKED)
-    ids = first[SAMPLE_ID].astype(int).tolist()
-    designs = drawn_designs(ids)
-    return first, np.array([bool(child.contains(design_from_json(designs[pk]))) for pk in ids], dtype=bool)
+        failed = inside(child, space, failed_rows(samples)) if samples.failures else None
+        return (samples.errors, kept) if failed is None else (samples.outcomes, np.concatenate([kept, failed]))
+    ids, outcomes = samples[SAMPLE_ID], samples.errors
+    if samples.failures and samples.n + samples.failed <= MOST_ASKED:
+        ids, outcomes = np.concatenate([ids, samples.failures[SAMPLE_ID]]), samples.outcomes
+    asked = ids[:MOST_ASKED].astype(int).tolist()
+    designs = drawn_designs(asked)
+    lies_inside = [bool(child.contains(design_from_json(designs[pk]))) for pk in asked]
+    return outcomes[:MOST_ASKED], np.array(lies_inside, dtype=bool)
 
 
 def _sentence(result: WhatIfResult, among: str) -> str:
-    lies = "lies" if result.n == 1 else "lie"
-    said = (
-        f"{result.n:,} of {among} {lies} inside: mean error {fixed(result.edf.mean)}{NBSP}% "
-        f"{within(statistics.estimated_mean(result.population.errors).interval)}, {signed(result.mean_difference)}"
-    )
-    if 1 in (result.n, result.n_parent - result.n):
-        said += " against all of them; one sample gives no interval."
-    else:
-        low, high = result.interval
-        said += (
-            f" (95{NBSP}%: {signed(low)}, {signed(high)}) against all of them, "
-            f"KS{NBSP}D{NBSP}={NBSP}{fixed(result.ks_distance, 2)} {between(result.ks_interval, 2)}; "
-            f"{p_text(result.p_value)} inside against outside."
-        )
-    return f"{said} A subset of the parent's samples: a batch has to confirm it."
+    """By theta of the networks inside against those outside; of the means only where enough finished."""
+    compared, lies = result.comparison, "lies" if result.n == 1 else "lie"
+    low, high = compared.interval
+    beats = f"inside beats outside in {share_words(compared.theta)}{NBSP}% of pairs"
+    if min(compared.n) > 1:
+        beats += f" ({100 * low:.0f}–{100 * high:.0f}{NBSP}%), {p_text(compared.p_value)}"
+    verdict = {
+        Verdict.A_LOWER: "It has lower errors than the rest",
+        Verdict.B_LOWER: "It has higher errors than the rest",
+        Verdict.ALIKE: "It and the rest are alike within the margin",
+        Verdict.TOO_FEW: "They are too few to tell it from the rest",
+    }.get(compared.verdict, "No difference to the rest is shown")
+    said = f"{result.n:,} of {among} {lies} inside. {verdict}: {beats}."
+    if result.effect is not None:
+        said += f" Mean error {fixed(result.edf.mean)}{NBSP}%, {signed(result.effect)} against all of them"
+        enough = min(result.finished) >= FEWEST_FOR_A_MEAN
+        said += f" {signed_between(result.interval)}." if enough else "; too few for an interval of the mean."
+    return f"{said} In brackets 95{NBSP}%. A subset of the parent's networks: a batch has to confirm it."
 
 
 def what_if_table(parent: SpacePopulation, result: WhatIfResult) -> Table:
@@ -89,8 +96,7 @@ def what_if_table(parent: SpacePopulation, result: WhatIfResult) -> Table:
         error_column("Inside", "inside"),
         error_column(parent.name, "all"),
     ]
-    errors = result.population.errors
-    rows = [[tables.Share(share), quantile_of(errors, share), parent.quantile(share)] for share in QUANTILES]
+    rows = [[tables.Share(share), quantile_of(result.errors, share), parent.quantile(share)] for share in QUANTILES]
     return Table("What if: quantiles of the error", columns, rows)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -22,11 +23,10 @@ from webapp.analysis.parameters import (
 from webapp.analysis.populations import DRAWN_AT_MOST, FIT, with_unit
 from webapp.analysis.reach import (
     CostTest,
+    best_of_many,
     cost_table,
-    expected_best,
-    has_interval,
+    largest_known,
     sample_size_table,
-    search_sizes,
     search_table,
 )
 from webapp.pages.edf_figures import EDF, WHAT_IF, edf_figure, normalised_figure, what_if_figure
@@ -41,7 +41,6 @@ from webapp.wording import (
     compact,
     counted,
     fixed,
-    joined,
     level_words,
     p_text,
     signed,
@@ -135,15 +134,13 @@ def _sample_size_caption(study: SampleSizeStudy, population: AnalysedPopulation)
 def random_search_figure(analysis: Analysis, links: Links) -> Figure:
     """What the best of so many random samples reaches on average, exactly, up to the n of each population."""
     populations = analysis.used
-    common = [m for m in search_sizes(populations) if all(has_interval(one, m) for one in populations)] or [1]
-    reached = joined([f"{_best_words(one, common[-1])} in {one.name}" for one in populations])
     return Figure(
         element=RANDOM_SEARCH,
         draw=lambda: evidence_plots.search_figure([_search_line(one) for one in populations]),
         caption=(
-            f"The best of {counted(common[-1], 'random sample')} has on average an error of {reached}; in brackets "
-            f"95{NBSP}%, from {joined([f'n = {one.n:,}' for one in populations])}. The lower the curve and the "
-            "sooner it is flat, the less a search in that space costs."
+            f"{' '.join(_best_words(one) for one in populations)} Curves: the mean of all searches among those that "
+            "finished, pale where the samples no longer bound from below what half of all searches reach. The lower a "
+            "curve and the sooner it is flat, the less a search in that space costs."
         ),
         table=search_table(populations),
         size="mid",
@@ -151,14 +148,22 @@ def random_search_figure(analysis: Analysis, links: Links) -> Figure:
     )
 
 
-def _best_words(population: AnalysedPopulation, m: int) -> str:
-    best = expected_best(population, m)
-    return f"{best.point}{NBSP}%" + (f" {best.ends}" if best.interval else "")
+def _best_words(population: AnalysedPopulation) -> str:
+    m = max(1, largest_known(population))
+    best = best_of_many(population, m)
+    if best.value is None or math.isinf(best.value):
+        return f"Half or more of the networks of {population.name} failed."
+    return (
+        f"The best of {counted(m, 'network')} of {population.name} reaches {best.point}{NBSP}% in half of all searches "
+        f"(95{NBSP}%: {best.ends.strip('()')})."
+    )
 
 
 def _search_line(population: AnalysedPopulation) -> Line:
-    curve = statistics.search_curve(population.errors, points=MOST_POINTS)
-    return Line(population.key, population.slot, curve.m.astype(np.float64), curve.expected_min)
+    sizes = np.round(np.geomspace(1, population.n, MOST_POINTS)).astype(int).tolist()
+    curve = statistics.search_curve(population.errors, sizes=sizes)
+    m = curve.m.astype(np.float64)
+    return Line(population.key, population.slot, m, curve.expected_min, pale_from=largest_known(population))
 
 
 def spread_figure(analysis: Analysis, cost: str) -> Figure | None:
@@ -214,7 +219,7 @@ FIGURES: dict[str, Callable[[Analysis, Links], Figure | None]] = {
 
 
 def scatters_of(analysis: Analysis, links: Links) -> list[Figure]:
-    """One scatter a column of the focus that varies, by falling importance, in one source; then that of e_fit."""
+    """One scatter a column of the focus that varies, by falling evidence, in one source; then that of e_fit."""
     columns = varying_columns(analysis.focus)
     places = {line.name: place for place, line in enumerate(analysis.drivers.lines)}
     columns.sort(key=lambda name: places.get(name, len(places)))

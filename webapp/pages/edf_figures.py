@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.statistics.edf import ErrorEdf
+from engine.statistics.edf import ErrorEdf, NormalisedEdf
 from engine.statistics.population import FloatArray
 from webapp import plots
 from webapp.analysis import AnalysedPopulation
@@ -31,7 +31,7 @@ def legend_of(population: AnalysedPopulation) -> LegendEntry:
     return LegendEntry(population.key, population.slot, population.name, _size_words(population.edf))
 
 
-def _size_words(edf: ErrorEdf) -> str:
+def _size_words(edf: ErrorEdf | NormalisedEdf) -> str:
     """n 16, 2 failed [23.2 | 28.9]."""
     failed = f", {edf.failed:,} failed" if edf.failed else ""
     return f"n {edf.n:,}{failed}" + (f" [{fixed(edf.min)} | {fixed(edf.mean)}]" if len(edf.errors) else "")
@@ -111,7 +111,7 @@ def normalised_figure(normalised: Normalised, *, csv: str = "") -> Figure:
     both = normalised.populations
     low, high = (significant(limit / 1e6) for limit in normalised.limits)
     widths = joined([f"± {fixed(one.band.half_width, 3)} for {one.name}" for one in both])
-    left_out = joined([f"{one.edf.left_out} of {one.population.n} of {one.name}" for one in both])
+    left_out = joined([f"{one.edf.left_out} of {one.population.networks} of {one.name}" for one in both])
 
     def draw() -> plots.Plot:
         curves = [
@@ -136,7 +136,7 @@ def normalised_figure(normalised: Normalised, *, csv: str = "") -> Figure:
                 one.population.key,
                 one.population.slot,
                 one.name,
-                f"n {one.edf.n} [{fixed(one.edf.min)} | {fixed(one.edf.mean)}]",
+                _size_words(one.edf),
             )
             for one in both
         ],

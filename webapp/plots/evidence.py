@@ -19,12 +19,16 @@ MOST_LOOKS = 500  # points of a path as drawn
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """A curve of one population: the key its legend button names, its slot, points from left to right."""
+    """A curve of one population: the key its legend button names, its slot, points from left to right.
+
+    It is drawn pale to the right of ``pale_from``.
+    """
 
     key: str
     slot: int
     x: FloatArray
     y: FloatArray
+    pale_from: float = np.inf
 
 
 def search_figure(lines: Sequence[Line], *, height: int = 224) -> Any:
@@ -33,7 +37,10 @@ def search_figure(lines: Sequence[Line], *, height: int = 224) -> Any:
     plot.xaxis.formatter = NumeralTickFormatter(format="0,0")
     for line in lines:
         style = {"line_color": SPACE_COLOURS[line.slot], "line_dash": SPACE_DASHES[line.slot], "line_width": 2}
-        plot.line(x=line.x, y=line.y, name=line.key, **style)
+        known = int(np.searchsorted(line.x, line.pale_from, side="right"))
+        plot.line(x=line.x[:known], y=line.y[:known], name=line.key, **style)
+        rest = max(0, known - 1)  # from the last known point on
+        plot.line(x=line.x[rest:], y=line.y[rest:], name=line.key, line_alpha=0.35, **style)
     return plot
 
 

@@ -65,7 +65,29 @@ def test_shares_sum_to_one_and_lie_in_their_intervals() -> None:
     result = parameter_importance(population(), parameters=["depth", "ratio", "slope"])
     assert sum(row.share for row in result.parameters) == pytest.approx(1)
     assert all(0 <= row.interval[0] <= row.interval[1] <= 1 for row in result.parameters)
-    assert [row.share for row in result.parameters] == sorted((row.share for row in result.parameters), reverse=True)
+    evidence = [row.evidence for row in result.parameters]
+    assert evidence == sorted(evidence, reverse=True)
+
+
+def test_the_p_value_allows_for_all_parameters() -> None:
+    rng = np.random.default_rng(6)
+    claims = 0
+    for _ in range(100):
+        columns = {name: rng.integers(1, 9, 60) for name in "abcdef"}
+        noise = Population.from_columns({**columns, "error": 40 + rng.gamma(1.6, 6, 60)})
+        result = parameter_importance(noise, parameters=list("abcdef"))
+        claims += min(row.p_value for row in result.parameters) <= 0.05
+    assert claims <= 11
+    assert parameter_importance(population(), parameters=["slope", "depth"]).parameters[0].p_value == 0.001
+
+
+def test_failures_are_samples_that_are_not_among_the_best() -> None:
+    depth = np.tile([1.0, 2.0], 40)
+    errors = 40 + np.random.default_rng(7).random(80)
+    failing = Population.from_columns({"depth": depth, "error": errors}, failures={"depth": [3.0] * 80})
+    result = parameter_importance(failing, parameters=["depth"])
+    assert (result.n, result.n_best) == (160, 40)
+    assert result.parameters[0].p_value == 0.001
 
 
 def test_a_parameter_of_one_value_has_no_importance() -> None:
@@ -73,6 +95,7 @@ def test_a_parameter_of_one_value_has_no_importance() -> None:
     for known in ({"b": laws.choice([1])}, None):
         row = parameter_importance(samples, parameters=["b"], laws=known).parameters[0]
         assert (row.distance, row.share, row.interval, row.groups) == (pytest.approx(0), 0.0, (0.0, 0.0), 1)
+        assert (row.evidence, row.p_value) == (0.0, 1.0)
 
 
 def test_values_are_joined_to_a_few_groups() -> None:

@@ -14,7 +14,6 @@ from engine.errors import InvalidPopulation
 from engine.statistics import (
     ks_interval,
     ks_test,
-    median_difference,
     median_error,
     normalised_band,
     normalised_edf,
@@ -66,34 +65,6 @@ def test_the_median_is_the_samples_median_with_its_interval() -> None:
     result = median_error(errors)
     assert (result.value, result.n) == (np.median(errors), 80)
     assert result.interval == quantile_interval(errors)
-
-
-@pytest.mark.parametrize(("n_a", "n_b"), [(30, 51), (200, 300)])
-def test_the_interval_of_a_difference_of_medians_is_scipys_bootstrap(n_a: int, n_b: int) -> None:
-    a, b = skewed_errors(n_a), skewed_errors(n_b, seed=1)
-
-    def difference(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
-        return np.median(x, axis=axis) - np.median(y, axis=axis)
-
-    expected = stats.bootstrap((a, b), difference, n_resamples=5_000, rng=1, batch=500, method="percentile")
-    value, interval = median_difference(a, b)
-    assert value == np.median(a) - np.median(b)
-    assert interval == pytest.approx(tuple(expected.confidence_interval), abs=0.35)
-
-
-def test_the_interval_of_a_difference_of_medians_holds_it_often_enough() -> None:
-    rng = np.random.default_rng(2)
-    held = 0
-    for _ in range(200):
-        _, (low, high) = median_difference(20 + rng.gamma(2, 4, 40), 25 + rng.gamma(2, 4, 60))
-        held += low <= -5 <= high
-    assert held >= 184
-
-
-def test_below_six_samples_a_difference_of_medians_has_no_interval_as_a_median_has_none() -> None:
-    assert median_difference([40.0], [41.0, 42.0]) == (-1.5, (-100.0, 100.0))
-    assert median_difference([40.0] * 5, [42.0] * 80) == (-2.0, (-100.0, 100.0))
-    assert median_difference([40.0] * 6, [42.0] * 7) == (-2.0, (-2.0, -2.0))
 
 
 def test_the_interval_of_the_distance_has_its_half_width() -> None:
@@ -159,7 +130,6 @@ def test_quantiles_are_read_off_the_normalised_band() -> None:
         (lambda: quantile_interval([1.0], 1.0), "probability must lie between 0 and 1"),
         (lambda: median_error([1.0], confidence=2), "confidence must lie between 0 and 1"),
         (lambda: ks_interval(0.5, n_a=0, n_b=5), "n_a and n_b must be above 0"),
-        (lambda: median_difference([1.0], []), "errors_b must hold at least 1"),
     ],
 )
 def test_settings_are_checked(call: object, sentence: str) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from engine.errors import InvalidPopulation
-from engine.statistics import edf_band, expected_best, mean_error, random_search_curve, sample_size_study
+from engine.statistics import edf_band, random_search_curve, sample_size_study
 
 
 def test_the_curve_equals_enumeration() -> None:
@@ -92,29 +92,3 @@ def test_a_study_of_one_sample_or_of_equal_errors_has_no_distance() -> None:
 def test_sizes_and_repeats_are_checked(arguments: dict[str, object], sentence: str) -> None:
     with pytest.raises(InvalidPopulation, match=sentence):
         sample_size_study([1.0, 2.0], **arguments)  # type: ignore[arg-type]
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.lists(st.floats(0, 100), min_size=1, max_size=40), st.data())
-def test_the_expected_best_of_m_is_the_point_of_the_curve(errors: list[float], data: st.DataObject) -> None:
-    m = data.draw(st.integers(1, len(errors)))
-    found = expected_best(errors, m=m)
-    assert found.value == pytest.approx(random_search_curve(errors).at(m))
-    assert found.interval[0] - 1e-9 <= found.value <= found.interval[1] + 1e-9 or m > len(errors) / 4
-
-
-def test_the_interval_of_the_best_of_m_is_that_of_a_plain_bootstrap() -> None:
-    rng = np.random.default_rng(0)
-    errors = 38 + rng.gamma(2, 1.5, 500)
-    for m in (1, 8, 32):
-        resampled = [random_search_curve(rng.choice(errors, 500)).at(m) for _ in range(300)]
-        assert expected_best(errors, m=m).interval == pytest.approx(np.quantile(resampled, (0.025, 0.975)), abs=0.1)
-
-
-def test_the_best_of_one_sample_is_the_mean_with_its_interval() -> None:
-    errors = np.random.default_rng(1).normal(40, 3, 60)
-    assert expected_best(errors, m=1).value == pytest.approx(errors.mean())
-    assert expected_best(errors, m=1).interval == pytest.approx(mean_error(errors).interval, abs=0.1)
-    assert expected_best([5.0], m=1).interval == (0.0, 100.0)
-    with pytest.raises(InvalidPopulation, match="m"):
-        expected_best(errors, m=61)
