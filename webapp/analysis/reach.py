@@ -95,6 +95,10 @@ class CostTest:
     interval: tuple[float, float]
     p_adjusted: float
 
+    @property
+    def differs(self) -> bool:
+        return self.p_adjusted <= ALIKE
+
 
 def cost_tests(populations: Sequence[AnalysedPopulation]) -> list[CostTest]:
     """Whether the populations are alike in complexity: every cost that both of a pair know."""
@@ -104,7 +108,7 @@ def cost_tests(populations: Sequence[AnalysedPopulation]) -> list[CostTest]:
         for first, second in combinations(populations, 2)
         if cost in first.costs and cost in second.costs
     ]
-    tests = [ks_test(first.samples[cost], second.samples[cost]) for cost, first, second in asked]
+    tests = [ks_test(first.known_costs(cost), second.known_costs(cost)) for cost, first, second in asked]
     adjusted = holm([test.p_value for test in tests]) if tests else np.array([])
     return [
         CostTest(*compared, test.distance, test.interval, float(p))
@@ -114,7 +118,7 @@ def cost_tests(populations: Sequence[AnalysedPopulation]) -> list[CostTest]:
 
 def cost_warning(tests: Sequence[CostTest]) -> str:
     """Which complexities differ, as a reason to normalise; empty where none does."""
-    differing = [test for test in tests if test.p_adjusted <= ALIKE]
+    differing = [test for test in tests if test.differs]
     if not differing:
         return ""
     costs = joined(list(dict.fromkeys(test.cost for test in differing)))
