@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client
 
 from engine.spaces import presets
+from engine.spaces.sampling import draw_designs
 from tests.webapp import pages, rows
 from webapp.models import Regime, Space, Team, User
+from webapp.pages import previews
 
 pytestmark = pytest.mark.django_db
 
@@ -24,6 +28,21 @@ def client(team_and_owner: tuple[Team, User]) -> Client:
 
 def fields(client: Client, url: str) -> dict[str, str]:
     return pages.posted(client.get(url).content.decode())
+
+
+def test_the_preview_draws_designs_again_only_where_the_space_is_another_one(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = fields(client, "/spaces/new/?preset=AnyNetX-A-small") | {"widths_high": "136"}
+    drawn: list[Any] = []
+    monkeypatch.setattr(
+        previews, "draw_designs", lambda space, **how: drawn.append(space) or draw_designs(space, **how)
+    )
+    for changes in ({}, {"name": "another"}, {"note": "The same space."}):
+        assert "flops (M)" in client.post("/spaces/preview/", sent | changes).content.decode()
+    assert len(drawn) == 1
+    client.post("/spaces/preview/", sent | {"widths_high": "144"})
+    assert len(drawn) == 2
 
 
 @pytest.mark.parametrize("preset", ["AnyNetX-A-small", "RegNetX-small", "ResNeXt-B", "AnyNetV-E"])

@@ -25,6 +25,7 @@ from webapp import plots
 from webapp.analysis import tables
 from webapp.analysis.populations import per_block
 from webapp.analysis.tables import Column, Table
+from webapp.memory import Memory
 from webapp.pages.figures import Figure
 from webapp.plots import FloatArray
 from webapp.wording import open_range, percent, significant
@@ -39,6 +40,8 @@ MOST_SECONDS = 1.0
 SHOWN_QUANTILE = 0.95
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 UNITS = {"G": "billions", "M": "millions"}
+# While somebody types a name, or asks for the files of the figures, the space stays the same, and so does its draw.
+_draws: Memory[Draw] = Memory(32)
 
 
 @dataclass(frozen=True)
@@ -127,9 +130,12 @@ def _draw(
     images: dict[str, Any] = {"resolution": 224, "in_channels": 3, "num_classes": 1000}
     if regime is not None:
         images = {name: getattr(regime, name) for name in images}
+    limits: dict[str, Any] = {"max_candidates": MOST_CANDIDATES, "max_seconds": MOST_SECONDS}
+    key = (json.dumps(space.to_json(), sort_keys=True), window, size, *images.values())
     try:
-        limits: dict[str, Any] = {"max_candidates": MOST_CANDIDATES, "max_seconds": MOST_SECONDS}
-        return draw_designs(space, size=size, seed=SEED, window=window, **images, **limits), ""
+        return _draws.recall(
+            key, lambda: draw_designs(space, size=size, seed=SEED, window=window, **images, **limits)
+        ), ""
     except SamplingExhausted as error:
         return None, str(error)
     except EngineError as error:
