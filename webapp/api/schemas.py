@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from ninja import Field, Schema
 from pydantic import ConfigDict
 
+from engine.spaces.containment import Proof
 from engine.statistics import Verdict
 from webapp.analysis.comparing import MOST_PAIRS
 from webapp.forms.batches import LARGEST_SEED
@@ -88,8 +89,9 @@ class Spaces(Schema):
 
 
 class Inside(Schema):
-    holds: bool
-    reason: str
+    answer: Proof = Field(description="not_proven: neither a proof nor a design outside was found")
+    reason: str = Field(description="why it is not proven, or why the witness lies outside; empty where it is proven")
+    witness: dict[str, Any] | None = Field(description="where refuted, a design of the space outside its parent")
 
 
 class SpaceOut(SpaceLine):

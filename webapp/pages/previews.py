@@ -18,7 +18,7 @@ from engine.designs import Design
 from engine.designs.windows import Bounds, Window
 from engine.errors import EngineError, SamplingExhausted
 from engine.spaces import AnyNetSpace, RegNetSpace, space_from_json
-from engine.spaces.answers import Answer
+from engine.spaces.containment import Containment, containment
 from engine.spaces.sampling import Draw, draw_designs
 from engine.training.regimes import Regime as EngineRegime
 from webapp import plots
@@ -60,7 +60,7 @@ class Preview:
 
     size: int
     parent_size: int | None
-    inside: Answer | None
+    inside: Containment | None
     spread: Draw | None
     spread_problem: str
     window: Draw | None
@@ -99,7 +99,7 @@ def preview(
     return Preview(
         size=exact_size(space),
         parent_size=exact_size(parent) if parent is not None else None,
-        inside=space.is_subset_of(parent) if parent is not None else None,
+        inside=contained(space, parent) if parent is not None else None,
         spread=spread,
         spread_problem=spread_problem,
         window=window[0],
@@ -115,12 +115,26 @@ def preview(
 
 def exact_size(space: AnyNetSpace | RegNetSpace) -> int:
     """`space.size()`, remembered: a RegNet space takes a moment to count."""
-    return _size(json.dumps(space.to_json(), sort_keys=True))
+    return _size(_definition(space))
+
+
+def contained(child: AnyNetSpace | RegNetSpace, parent: AnyNetSpace | RegNetSpace) -> Containment:
+    """Whether one space lies inside another, remembered: the search for a design outside takes a moment."""
+    return _contained(_definition(child), _definition(parent))
+
+
+def _definition(space: AnyNetSpace | RegNetSpace) -> str:
+    return json.dumps(space.to_json(), sort_keys=True)
 
 
 @lru_cache(maxsize=512)
 def _size(definition: str) -> int:
     return space_from_json(json.loads(definition)).size()
+
+
+@lru_cache(maxsize=512)
+def _contained(child: str, parent: str) -> Containment:
+    return containment(space_from_json(json.loads(child)), space_from_json(json.loads(parent)))
 
 
 def _draw(
