@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from engine import statistics
+from engine.statistics.bootstrap import mean_interval
 from engine.statistics.population import Population
 from webapp.analysis import statistics as remembered
 from webapp.memory import Memory
@@ -26,7 +27,13 @@ def test_results_are_the_engines() -> None:
     )
     assert remembered.importance(samples, ["w_m"]) == statistics.parameter_importance(samples, parameters=["w_m"])
     other = population(9)
-    assert remembered.medians_compared(samples.errors, other.errors) == statistics.median_difference(samples, other)
+    outcomes = [samples.errors, other.errors]
+    assert remembered.compared(outcomes) == statistics.compare_all(outcomes)
+    assert remembered.compared_alone(*outcomes, pairs=3) == statistics.compare_errors(*outcomes, pairs=3)
+    assert remembered.distance(*outcomes) == statistics.ks_test(*outcomes)
+    means = remembered.means_compared(*outcomes)
+    assert means == (samples.errors.mean() - other.errors.mean(), mean_interval(*outcomes))
+    assert remembered.means_compared(samples.errors[:15], other.errors)[1] is None
     compared = remembered.compared_in_order(samples.errors, other.errors, alpha=0.01, budget=20)
     expected = statistics.compare_sequentially(samples.errors, other.errors, alpha=0.01, budget=20)
     assert (compared.verdict, compared.interval, compared.n) == (expected.verdict, expected.interval, 20)

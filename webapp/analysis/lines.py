@@ -18,7 +18,7 @@ from webapp.analysis.selection import InvalidSelection, SelectedRows, Selection,
 from webapp.models import ResultPage, Team
 from webapp.queries import OUTLINE_SHARES
 
-FORMAT = 1  # of a stored line; another one is computed anew
+FORMAT = 2  # of a stored line; another one is computed anew
 DELETED = "one of its populations was deleted"
 UNFIT = "what it asks for is not there any more"
 EMPTY = "no sample used yet"

@@ -19,6 +19,7 @@ from engine.designs.linear_fit import fit_quantized_linear
 from engine.errors import InvalidDesign
 from engine.statistics import (
     compare_all,
+    compare_errors,
     compare_sequentially,
     empirical_bootstrap,
     expected_best,
@@ -78,6 +79,12 @@ def estimated_mean(errors: FloatArray) -> Estimate:
 def compared(outcomes: Sequence[FloatArray]) -> list[Comparison]:
     """`engine.statistics.compare_all`."""
     return _remember(_digest("compared", *outcomes), lambda: compare_all(outcomes))
+
+
+def compared_alone(errors_a: FloatArray, errors_b: FloatArray, *, pairs: int) -> Comparison:
+    """`engine.statistics.compare_errors` of one of so many pairs."""
+    key = _digest(f"compared alone of {pairs}", errors_a, errors_b)
+    return _remember(key, lambda: compare_errors(errors_a, errors_b, pairs=pairs))
 
 
 def distance(outcomes_a: FloatArray, outcomes_b: FloatArray) -> KsTest:

@@ -80,8 +80,8 @@ def in_order_figure(analysis: Analysis, links: Links) -> Figure | None:
         draw=lambda: evidence_plots.in_order_figure(result, slot=compared.first.slot),
         caption=(
             f"Shaded: where the share of pairs in which {compared.first.name} has the lower error lies, whenever one "
-            f"looks. Once all of it is above or below the line at 50{NBSP}% the difference is decided; once it is "
-            "inside the dashed lines the two are alike; until then it is open. "
+            f"looks. Once one is decided to be lower, it ends at the line at 50{NBSP}%; once it is inside the dashed "
+            "lines, the two are alike. "
             f"n = {counted(result.n, 'pair')}."
         ),
         table=path_table(result),
