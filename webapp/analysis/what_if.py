@@ -87,8 +87,8 @@ def _sentence(result: WhatIfResult, among: str) -> str:
         enough = min(result.finished) >= FEWEST_FOR_A_MEAN
         said += f" {signed_between(result.interval)}." if enough else "; too few for an interval of the mean."
     return (
-        f"{said} In brackets 95{NBSP}%. All of it is as if the restriction had been chosen before the errors were seen: "
-        "a batch of its own has to confirm it."
+        f"{said} In brackets 95{NBSP}%. All of it is as if the restriction had been chosen before the errors were "
+        "seen: a batch of its own has to confirm it."
     )
 
 
