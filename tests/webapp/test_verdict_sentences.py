@@ -17,7 +17,7 @@ from engine.statistics.population import Population
 from tests.webapp import pages, rows
 from tests.webapp.api_calls import caller
 from webapp.analysis import SpacePopulation
-from webapp.analysis.comparing import compare_pairs, pair_table
+from webapp.analysis.comparing import compare_pairs, pair_table, theta_ends
 from webapp.analysis.finding import Finding, finding, short_finding
 from webapp.analysis.in_order import verdict_sentence
 from webapp.analysis.normalising import compare_at_cost
@@ -119,6 +119,22 @@ def test_an_interval_that_the_test_cuts_says_on_which_side_of_a_half_it_lies() -
         f"(above 0, up to {-test.difference_interval[0]:.1f}); n = 8 and 8.",
     )
     assert short(*both) == f"A lower in {share} % of pairs (above 50 %, up to {high} %; p = {p}; n 8 and 8)"
+
+
+@pytest.mark.parametrize(
+    ("interval", "differs", "words"),
+    [
+        ((0.84, 0.93), True, "84–93 %"),
+        ((0.5, 0.96), True, "above 50 %, up to 96 %"),
+        ((0.04, 0.5), True, "from 4 %, below 50 %"),
+        ((0.44, 0.5), False, "44–50 %"),
+        ((0.0, 1.0), False, "0–100 %"),
+    ],
+)
+def test_an_end_of_a_half_is_named_by_its_side_only_where_one_is_lower(
+    interval: tuple[float, float], differs: bool, words: str
+) -> None:
+    assert plain(theta_ends(interval, differs=differs)) == words
 
 
 def test_a_difference_inside_the_margin_is_slight() -> None:
