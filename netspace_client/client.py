@@ -110,7 +110,11 @@ class Client:
     def queue_batch(
         self, space: Space | int, regime: Regime | int, *, size: int, seed: int | None = None, priority: int = 0
     ) -> Batch:
-        """Queue ``size`` designs of a space for training under a regime."""
+        """Queue ``size`` designs of a space for training under a regime; the server chooses a free seed if you don't.
+
+        A seed that a batch of the space and the regime has already is refused; one that a batch of a space of the same
+        lineage has is told in ``warning``.
+        """
         body = {
             "space": _id(space), "regime": _id(regime), "size": size, "seed": seed, "priority": priority,
         }  # fmt: skip

@@ -12,7 +12,11 @@ if TYPE_CHECKING:  # this module exists for type checkers only
 
 @dataclass(frozen=True, kw_only=True)
 class Space:
-    """``size`` is the exact number of parameter vectors; ``inside_parent`` is None for a space without a parent."""
+    """``size`` is the exact number of parameter vectors.
+
+    ``inside_parent`` is proven, refuted or not_proven, and None for a space without a parent; where it is refuted,
+    ``inside_parent_witness`` is a design of the space that lies outside.
+    """
 
     id: int
     name: str
@@ -21,10 +25,11 @@ class Space:
     note: str
     definition: dict[str, Any]
     size: int
-    inside_parent: bool | None
+    inside_parent: str | None
     tags: list[str]
     archived_at: str | None
     inside_parent_reason: str = ""
+    inside_parent_witness: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +63,10 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """``state`` is that of the draw, ``message`` why it ended without designs."""
+    """``state`` is that of the draw, ``message`` why it ended without designs.
+
+    ``warning`` is told when it is queued: a batch of the lineage has the same seed.
+    """
 
     id: int
     space: int
@@ -72,13 +80,19 @@ class Batch:
     tags: list[str]
     archived_at: str | None
     progress: Progress
+    warning: str = ""
 
 
 def space_from(data: Mapping[str, object]) -> Space:
     inside = data["inside_parent"]
-    answer = inside if isinstance(inside, Mapping) else {}
+    answer: Mapping[str, Any] = inside if isinstance(inside, Mapping) else {}
     return Space(
-        **_known(Space, data) | {"inside_parent": answer.get("holds"), "inside_parent_reason": answer.get("reason", "")}
+        **_known(Space, data)
+        | {
+            "inside_parent": answer.get("answer"),
+            "inside_parent_reason": answer.get("reason", ""),
+            "inside_parent_witness": answer.get("witness"),
+        }
     )
 
 

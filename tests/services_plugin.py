@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -62,6 +63,9 @@ def _decide_environment() -> None:
     folder.chmod(0o755)
     for name in NOT_INHERITED:
         os.environ.pop(name, None)
+    # Every process of the tests, and every one that they start, would compile all of ours anew, which takes seconds.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     # Two computing threads in each of two processes on two cores wait for each other most of the time.
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     os.environ["NETSPACE_VAR"] = str(folder / "var")

@@ -18,6 +18,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from tests.tasks.fleet import QUICK
 from webapp import embedded
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,7 +38,7 @@ def free_port() -> int:
 
 def start_demo(folder: Path, *, port: int, size: int = 2, leave: bool = True) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if name not in FROM_TESTS}
-    environment |= {"NETSPACE_VAR": str(folder), "COLUMNS": "200"}
+    environment |= {**QUICK, "NETSPACE_VAR": str(folder), "COLUMNS": "200"}
     # The images found for one run serve all of them.
     environment.setdefault("NETSPACE_DATA", str(ROOT / "var" / "data"))
     command = [sys.executable, "manage.py", "demo", "--size", str(size), "--port", str(port)]

@@ -20,6 +20,7 @@ from webapp.models import (
     Membership,
     Notification,
     PasswordMail,
+    Plan,
     Regime,
     ResultPage,
     ResultPopulation,
@@ -112,6 +113,11 @@ TABLES: dict[type[Any], dict[str, Any]] = {
         "list_display": ("batch", "stripe", "version"),
         "list_select_related": ("batch__space",),
         "raw_id_fields": ("batch",),
+    },
+    Plan: {
+        "list_display": ("space", "regime", "planned_at_first_end", "changed"),
+        "list_select_related": ("space", "regime"),
+        "raw_id_fields": ("space", "regime"),
     },
     KeptSummary: {
         "list_display": ("space", "regime", "trained", "pending", "failed", "version"),

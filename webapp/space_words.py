@@ -1,19 +1,16 @@
-"""A space in words: its laws and rules, and what it changed from its parent."""
+"""A space in words: its laws and rules, and what it changed from its parent. A design in words."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.spaces import AnyNetSpace, RegNetSpace
+from engine.designs import Design, RegNetDesign
+from engine.spaces import RULES, AnyNetSpace, RegNetSpace
 from engine.spaces.laws import Law
-from webapp.wording import compact, counted
+from webapp.wording import compact, counted, plain
 
-RULE_WORDS = {
-    "shared_bottleneck_ratio": "one b for all stages",
-    "shared_group_width": "one g for all stages",
-    "widths_non_decreasing": "widths non-decreasing",
-    "depths_non_decreasing": "depths non-decreasing",
-}
+RULE_WORDS = {rule: words for rule, (_, _, words) in RULES.items()}
 
 
 @dataclass(frozen=True)
@@ -40,6 +37,9 @@ REGNET_LAWS = (
     LawParameter("bottleneck_ratio", "Bottleneck ratio", "b"),
     LawParameter("group_width", "Group width", "g"),
 )
+
+
+SHORT = {"bottleneck_ratio": "b", "group_width": "g"}
 
 
 @dataclass(frozen=True)
@@ -125,3 +125,19 @@ def difference(child: AnyNetSpace | RegNetSpace, parent: AnyNetSpace | RegNetSpa
     return changes + [
         f"{name}: {value}; was {trunk.get(name, 'not given')}" for name, value in new.trunk if trunk.get(name) != value
     ]
+
+
+def design_words(design: Design) -> str:
+    """The parameters of a design as drawn, and the stages that a RegNet design generates."""
+    if isinstance(design, RegNetDesign):
+        names = ("depth", "w_0", "w_a", "w_m", "bottleneck_ratio", "group_width")
+        given = ", ".join(f"{SHORT.get(name, name)} {plain(getattr(design, name))}" for name in names)
+        stages = design.as_generated()
+        return f"{given}: stages of d {_listed(stages.stage_depths)}, w {_listed(stages.stage_widths)}"
+    columns = {"d": design.stage_depths, "w": design.stage_widths, "b": design.bottleneck_ratios}
+    columns |= {"groups": design.groups} if design.groups else {"g": design.group_widths}
+    return ", ".join(f"{letter} {_listed(values)}" for letter, values in columns.items())
+
+
+def _listed(values: Sequence[float]) -> str:
+    return " ".join(map(plain, values))

@@ -19,7 +19,7 @@ from engine.training.regimes import regime_presets
 from webapp import queries, services
 from webapp.analysis import Selection, analyse
 from webapp.analysis.selection import TrainedId
-from webapp.models import BatchState, Regime, SampleBatch, Space, Team, User
+from webapp.models import NEVER_DRAWN, BatchState, Regime, SampleBatch, Space, Team, User
 from webapp.queries import BatchProgress
 
 EMAIL, TEAM = "you@localhost", "Vision"
@@ -102,7 +102,8 @@ def _ensure_batch(team: Team, user: User, name: str, regime: Regime, size: int) 
     space = Space.objects.filter(team=team, name=name).first() or services.create_space(
         team=team, name=name, space=presets.space(SPACES[name]), actor=user, note="The demo's space."
     )
-    batch = SampleBatch.objects.filter(space=space, regime=regime, seed=SEED).order_by("pk").first()
+    drawn = SampleBatch.objects.filter(space=space, regime=regime, seed=SEED).exclude(state__in=NEVER_DRAWN)
+    batch = drawn.order_by("pk").first()
     if batch is None:
         return services.create_sample_batch(space=space, regime=regime, size=size, seed=SEED, actor=user)
     if batch.size < size and batch.state == BatchState.READY:

@@ -258,16 +258,15 @@ def _grid() -> tuple[Floats, _Runs]:
     return np.concatenate(points, axis=1), _Runs(np.concatenate(firsts, axis=1), np.concatenate(widths, axis=1))
 
 
-@lru_cache(maxsize=64)
 def _grid_points(stages: int, depth: int) -> tuple[Floats, _Runs]:
-    """The points of the grid that give this many stages and blocks, the first of those that give the same ones."""
+    """The points of the grid that give this many stages and blocks; of neighbours with the same stages the first."""
     points, runs = _grid()
     chosen = np.flatnonzero(runs.have(stages, depth))
-    taken = runs.take(chosen, stages, depth)
-    both = np.ascontiguousarray(np.concatenate([taken.firsts, taken.widths]).T)
-    rows = both.view(np.dtype((np.void, both.dtype.itemsize * both.shape[1]))).ravel()
-    different = np.sort(np.unique(rows, return_index=True)[1])
-    return points[:, chosen[different]], _Runs(taken.firsts[:, different], taken.widths[:, different])
+    cut = runs.take(chosen, stages, depth)
+    columns = np.concatenate([cut.firsts, cut.widths])
+    first = np.ones(len(chosen), dtype=bool)
+    first[1:] = (columns[:, 1:] != columns[:, :-1]).any(axis=0)
+    return points[:, chosen[first]], cut.take(first, stages, depth)
 
 
 def _fit(stages: _Stages, points: Floats, runs: _Runs, *, refine: bool) -> LinearFit | None:

@@ -1,13 +1,10 @@
-"""Answers about spaces, part by part: whether a design or another space lies inside, and in words why or why not."""
+"""Answers about spaces, part by part: whether a design lies inside, and in words why or why not."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
-from engine.designs.stages import Numbers
 from engine.designs.trunk import TRUNK_KEYS, Trunk
 from engine.spaces.laws import Law
 
@@ -36,6 +33,11 @@ class Answer:
         return next((part.reason for part in self.parts if not part.holds), "")
 
 
+NOT_BY_STAGES = Part(
+    "kind", False, "A RegNet space holds designs given by depth, w_0, w_a and w_m, not stage by stage."
+)
+
+
 def trunk_parts(trunk: Trunk, wanted: Trunk) -> Iterator[Part]:
     """Whether two trunks agree, value by value."""
     for name in TRUNK_KEYS:
@@ -54,27 +56,6 @@ def value_part(name: str, law: Law, value: float) -> Part:
     if law.position(value) is None:
         return Part(name, False, f"{name} = {value:g} is not a value of its law: {law.describe()}.")
     return Part(name, True, f"{name} = {value:g} is a value of its law: {law.describe()}.")
-
-
-def support_part(name: str, support: Numbers, law: Law) -> Part:
-    """Whether the law of the parent gives all values of the support."""
-    missing = support[~np.isin(support, law.values)]
-    if not len(missing):
-        return Part(name, True, f"{name} stays within its law in the parent: {law.describe()}.")
-    beyond = missing[-1] if missing[-1] > law.values[-1] else missing[0]
-    return Part(name, False, f"{name} can be {beyond:g}, but in the parent it is {law.describe()}.")
-
-
-def range_part(name: str, low: int, high: int, step: int, law: Law) -> Part:
-    """Whether the law of the parent gives every multiple of the step in the range."""
-    if high > law.values[-1]:
-        return Part(name, False, f"{name} can be up to {high}, but in the parent it is {law.describe()}.")
-    return support_part(name, np.arange(low, high + 1, step), law)
-
-
-def rule_part(rule: str, holds: bool, sentence: str) -> Part:
-    """Whether every design of a space meets a rule of the parent."""
-    return Part(rule, holds, f"{sentence.capitalize()}: {'always so.' if holds else 'not implied.'}")
 
 
 def range_words(low: int, high: int) -> str:

@@ -6,7 +6,7 @@ Laws, rules, sizes and membership speak of parameters as drawn, before group com
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
@@ -14,15 +14,13 @@ from typing import Any, ClassVar
 from engine.checks import JsonObject, set_fields, whole_number
 from engine.designs import AnyNetDesign, Design, RegNetDesign
 from engine.designs.parameters import MOST_STAGES, values_from_json, values_to_json
-from engine.designs.stages import WIDTH_QUANTUM
 from engine.designs.trunk import Trunk, check_trunk
 from engine.errors import InvalidSpace
 from engine.spaces import checks as space_checks
-from engine.spaces.answers import Answer, Part, equal_part, range_part, rule_part, support_part, trunk_parts, value_part
+from engine.spaces.answers import Answer, Part, equal_part, trunk_parts, value_part
 from engine.spaces.base import ONE, BaseSpace
 from engine.spaces.checks import RULES
 from engine.spaces.laws import Law
-from engine.spaces.regnet import RegNetSpace
 from engine.spaces.sequences import LawSequence
 
 STAGE_LAWS = ("depths", "widths", "bottleneck_ratios", "group_widths", "groups")
@@ -126,25 +124,11 @@ class AnyNetSpace(BaseSpace):
             for number, (law, value) in enumerate(zip(sequence.laws, values, strict=True), start=1):
                 parts.append(value_part(f"{LETTERS[name]}_{number}", law, value))
         for rule in self.rules:
-            name, _, sentence = RULES[rule]
+            name, _, words = RULES[rule]
             values = _stage_values(stages, name)
             holds = self.sequences[name].related(values)
             listed = ", ".join(f"{value:g}" for value in values)
-            parts.append(Part(rule, holds, f"{sentence.capitalize()}: {'' if holds else 'not '}so for {listed}."))
-        return Answer(tuple(parts))
-
-    def contains_space(self, child: BaseSpace) -> Answer:
-        """Whether every design of the child, of either kind, provably lies in this space."""
-        parts = [*trunk_parts(child.trunk, self.trunk)]
-        if isinstance(child, RegNetSpace):
-            low, high = child.stages
-            parts.append(equal_part("stages", low if low == high else child.stages, self.stages))
-            if parts[-1].holds:
-                parts += _regnet_parts(child, self)
-        elif isinstance(child, AnyNetSpace):
-            parts.append(equal_part("stages", child.stages, self.stages))
-            if parts[-1].holds:
-                parts += _anynet_parts(child, self)
+            parts.append(Part(rule, holds, f"{words.capitalize()}: {'' if holds else 'not '}so for {listed}."))
         return Answer(tuple(parts))
 
     def log_probability(self, design: Design) -> float:
@@ -211,41 +195,3 @@ def _stage_values(design: AnyNetDesign, name: str) -> Sequence[float]:
     if name == "group_widths":
         return adjusted.group_widths
     return [inner // width for inner, width in zip(adjusted.inner_widths, adjusted.group_widths, strict=True)]
-
-
-def _anynet_parts(child: AnyNetSpace, parent: AnyNetSpace) -> Iterator[Part]:
-    yield equal_part("stage_strides", child.stage_strides, parent.stage_strides)
-    for name, outer in parent.sequences.items():
-        inner = child.sequences.get(name)
-        if inner is None:
-            other = "groups by their number" if child.groups else "groups by their width"
-            yield Part(name, False, f"The space gives {other}, the parent the other way round.")
-            continue
-        for number, (support, law) in enumerate(zip(inner.supports(), outer.laws, strict=True), start=1):
-            yield support_part(f"{LETTERS[name]}_{number}", support, law)
-    for rule in parent.rules:
-        name, relation, sentence = RULES[rule]
-        inner = child.sequences.get(name)
-        yield rule_part(rule, inner is not None and inner.implies(relation), sentence)
-
-
-def _regnet_parts(child: RegNetSpace, parent: AnyNetSpace) -> Iterator[Part]:
-    stages = parent.stages
-    yield equal_part("stage_strides", (child.stage_stride,) * stages, parent.stage_strides)
-    deepest = int(child.depth.values[-1]) - (stages - 1)
-    most_blocks = min(deepest, child.stage_depth_limit or deepest)
-    for number, law in enumerate(parent.depths, start=1):
-        yield range_part(f"d_{number}", 1, most_blocks, 1, law)
-    narrowest = int(child.sequences["w"].supports()[0][0])
-    for number, law in enumerate(parent.widths, start=1):
-        high = child.widest_stage(number, stages)
-        yield range_part(f"w_{number}", narrowest + WIDTH_QUANTUM * (number - 1), high, WIDTH_QUANTUM, law)
-    for number, law in enumerate(parent.bottleneck_ratios, start=1):
-        yield support_part(f"b_{number}", child.bottleneck_ratio.values, law)
-    if parent.groups:
-        yield Part("groups", False, "The space gives groups by their width, the parent by their number.")
-    for number, law in enumerate(parent.group_widths, start=1):
-        yield support_part(f"g_{number}", child.group_width.values, law)
-    for rule in parent.rules:
-        holds = rule != "depths_non_decreasing" or stages == 1
-        yield rule_part(rule, holds, RULES[rule][2])

@@ -10,7 +10,6 @@ import numpy as np
 
 from engine.checks import JsonObject
 from engine.designs import Design, Trunk
-from engine.spaces.answers import Answer
 from engine.spaces.laws import choice
 from engine.spaces.sequences import LawSequence
 
@@ -36,14 +35,6 @@ class BaseSpace(ABC):
     @abstractmethod
     def size(self) -> int:
         """How many parameter vectors the space holds, exactly."""
-
-    @abstractmethod
-    def contains_space(self, child: BaseSpace) -> Answer:
-        """Whether every design of the child provably lies in this space."""
-
-    def is_subset_of(self, parent: BaseSpace) -> Answer:
-        """Whether every design of this space provably lies in the parent: ``reason`` and ``parts`` say why not."""
-        return parent.contains_space(self)
 
     @abstractmethod
     def log_probability(self, design: Design) -> float:

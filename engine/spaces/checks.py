@@ -15,12 +15,12 @@ from engine.spaces.laws import Law
 from engine.spaces.regnet_counts import counting_work
 from engine.spaces.sequences import Relation
 
-# Name of the rule: the parameter it is about, the relation it demands, and what it says.
+# Name of the rule: the parameter it is about, the relation it demands, and its words.
 RULES: dict[str, tuple[str, Relation, str]] = {
-    "shared_bottleneck_ratio": ("bottleneck_ratios", "equal", "one bottleneck ratio for all stages"),
-    "shared_group_width": ("group_widths", "equal", "one group width for all stages"),
-    "widths_non_decreasing": ("widths", "non_decreasing", "no stage narrower than the one before"),
-    "depths_non_decreasing": ("depths", "non_decreasing", "no stage with fewer blocks than the one before"),
+    "shared_bottleneck_ratio": ("bottleneck_ratios", "equal", "one b for all stages"),
+    "shared_group_width": ("group_widths", "equal", "one g for all stages"),
+    "widths_non_decreasing": ("widths", "non_decreasing", "widths non-decreasing"),
+    "depths_non_decreasing": ("depths", "non_decreasing", "depths non-decreasing"),
 }
 TIES = ("", "w_0_equals_w_a")
 # About 30 times the work for the authors' ranges, which takes 0.05 s.

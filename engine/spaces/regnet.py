@@ -18,16 +18,7 @@ from engine.designs.stages import WIDTH_QUANTUM
 from engine.designs.trunk import Trunk, check_trunk
 from engine.errors import InvalidSpace
 from engine.spaces import checks as space_checks
-from engine.spaces.answers import (
-    Answer,
-    Part,
-    equal_part,
-    range_words,
-    support_part,
-    trunk_parts,
-    value_part,
-    value_words,
-)
+from engine.spaces.answers import NOT_BY_STAGES, Answer, Part, equal_part, range_words, trunk_parts, value_part
 from engine.spaces.base import ONE, BaseSpace
 from engine.spaces.checks import TIES
 from engine.spaces.laws import Law
@@ -140,27 +131,21 @@ class RegNetSpace(BaseSpace):
         The image and the classes matter only where the space limits params or acts.
         """
         if isinstance(design, AnyNetDesign):
-            reason = "A RegNet space holds designs given by depth, w_0, w_a and w_m, not stage by stage."
-            return Answer((Part("kind", False, reason),))
+            return Answer((NOT_BY_STAGES,))
         parts = [*trunk_parts(design.trunk, self.trunk)]
         parts.append(equal_part("stage_stride", design.stage_stride, self.stage_stride))
         parts += [value_part(name, getattr(self, name), getattr(design, name)) for name in REGNET_LAWS]
         if self.tie:
             tied = design.w_0 == design.w_a
-            parts.append(Part(self.tie, tied, f"w_0 = {design.w_0} and w_a = {design.w_a:g}."))
+            parts.append(Part(self.tie, tied, f"w_0 = {design.w_0} and w_a = {design.w_a:g}, where both are equal."))
         parts += self._stage_parts(design.as_generated())
         if self.params_limit is not None or self.acts_limit is not None:
             cost = complexity(design, resolution=resolution, in_channels=in_channels, num_classes=num_classes)
+            image = f"at {resolution} px with {num_classes:,} classes"
             for name, value, most in self.complexity_limits(cost.flops, cost.params, cost.acts):
-                parts.append(Part(name, bool(value < most), f"{value:,}, where less than {most:,.0f} is allowed."))
+                words = f"{value:,} {name.removesuffix('_limit')} {image}, where less than {most:,.0f} is allowed."
+                parts.append(Part(name, bool(value < most), words))
         return Answer(tuple(parts))
-
-    def contains_space(self, child: BaseSpace) -> Answer:
-        """Whether every design of the child provably lies in this space; only those of a RegNet space can."""
-        if not isinstance(child, RegNetSpace):
-            reason = "A space of stages given one by one can't be shown to lie in a RegNet space."
-            return Answer((Part("kind", False, reason),))
-        return Answer((*trunk_parts(child.trunk, self.trunk), *_parts(child, self)))
 
     def complexity_limits(self, flops: Number, params: Number, acts: Number) -> Iterator[tuple[str, Number, Number]]:
         """Each limit of the space as its name, the values it is about, and what they must stay below."""
@@ -225,36 +210,12 @@ class RegNetSpace(BaseSpace):
     def _stage_parts(self, stages: AnyNetDesign) -> Iterator[Part]:
         low, high = self.stages
         count = len(stages.stage_depths)
-        yield Part("stages", low <= count <= high, f"{count} stages, where {range_words(low, high)} are allowed.")
+        yield Part("stages", low <= count <= high, f"stages is {count}, where {range_words(low, high)} is allowed.")
         for name, limit, values in (
             ("stage_width_limit", self.stage_width_limit, stages.stage_widths),
             ("stage_depth_limit", self.stage_depth_limit, stages.stage_depths),
         ):
             if limit is not None:
-                yield Part(name, max(values) <= limit, f"{max(values)}, where at most {limit} is allowed.")
-
-
-def _parts(child: RegNetSpace, parent: RegNetSpace) -> Iterator[Part]:
-    """Whether the child lies in the parent, leaving their trunks aside."""
-    yield equal_part("stage_stride", child.stage_stride, parent.stage_stride)
-    initial, slope = child.sequences["w"].supports()
-    supports = {"w_0": initial, "w_a": slope}
-    for name in REGNET_LAWS:
-        yield support_part(name, supports.get(name, getattr(child, name).values), getattr(parent, name))
-    low, high = child.stages
-    inside = parent.stages[0] <= low and high <= parent.stages[1]
-    yield Part("stages", inside, f"{range_words(low, high)} stages, the parent allows {range_words(*parent.stages)}.")
-    if parent.tie:
-        holds = child.sequences["w"].implies("equal")
-        yield Part(parent.tie, holds, f"w_0 and w_a are {'' if holds else 'not '}always equal.")
-    deepest = int(child.depth.values[-1]) - (low - 1)
-    for name, reached in (("stage_width_limit", child.widest_stage(high, high)), ("stage_depth_limit", deepest)):
-        allowed, own = getattr(parent, name), getattr(child, name)
-        if allowed is not None:
-            most = min(reached, own or reached)
-            yield Part(name, most <= allowed, f"{name} is {allowed} in the parent, here up to {most} is possible.")
-    for name in ("params_limit", "acts_limit"):
-        allowed, own = getattr(parent, name), getattr(child, name)
-        if allowed is not None:
-            holds = own is not None and bool(np.all(np.asarray(own) <= np.asarray(allowed)))
-            yield Part(name, holds, f"{name} is {value_words(allowed)} in the parent, here {value_words(own)}.")
+                unit = "channels" if name == "stage_width_limit" else "blocks"
+                words = f"A stage has {max(values):,} {unit}, where at most {limit:,} are allowed."
+                yield Part(name, max(values) <= limit, words)

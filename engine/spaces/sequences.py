@@ -76,7 +76,7 @@ class LawSequence:
 
     def implies(self, relation: Relation) -> bool:
         """Whether every sequence here meets the other relation."""
-        if relation == "free" or relation == self.relation or self.relation == "equal":
+        if relation in ("free", self.relation) or self.relation == "equal" or len(self.laws) == 1:
             return True
         supports = self.supports()
         if relation == "equal":

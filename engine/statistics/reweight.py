@@ -12,6 +12,7 @@ from engine.checks import JsonObject
 from engine.designs import Design
 from engine.errors import InvalidPopulation
 from engine.spaces.base import BaseSpace
+from engine.spaces.proofs import is_proven
 from engine.spaces.sequences import LawSequence
 from engine.statistics.bootstrap import resampled_rows, weighted_percentiles
 from engine.statistics.checks import Errors, check_errors, check_share
@@ -203,7 +204,7 @@ def _check_covered(sources: Sequence[BaseSpace], target: BaseSpace) -> None:
     for source in sources:
         if _shape(source) != _shape(target):
             raise InvalidPopulation("Sources and target must have the same parameters and stages.", parameter="sources")
-    if any(target.is_subset_of(source) for source in sources):
+    if any(is_proven(target, source) for source in sources):
         return
     alike = [source for source in sources if _without_laws(source) == _without_laws(target)]
     covering = {frozenset(index for index, source in enumerate(alike) if _rules_hold(source, target))}

@@ -24,9 +24,9 @@ class RandomSearchCurve:
 
     Attributes
     ----------
-    m : int ndarray of shape (n,)
-        1 to n.
-    expected_min : ndarray of shape (n,)
+    m : int ndarray of shape (k,)
+        Rising, from 1 to n.
+    expected_min : ndarray of shape (k,)
         Expected lowest error (percent) of m of the n samples drawn without replacement.
     n : int
     """
@@ -36,9 +36,11 @@ class RandomSearchCurve:
     n: int
 
     def at(self, m: int) -> float:
-        """The expected lowest error (percent) of ``m`` samples, 1 to n."""
-        place = whole_number(m, parameter="m", error=InvalidPopulation, high=self.n) - 1
-        return float(self.expected_min[place])
+        """The expected lowest error (percent) of ``m`` samples, one of those of the curve."""
+        places = np.flatnonzero(self.m == whole_number(m, parameter="m", error=InvalidPopulation, high=self.n))
+        if not len(places):
+            raise InvalidPopulation(f"m must be on the curve, got {m}.", parameter="m", value=m)
+        return float(self.expected_min[places[0]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,22 +71,38 @@ class SampleSizeStudy:
     alpha: float
 
 
-def random_search_curve(errors: Errors) -> RandomSearchCurve:
-    """The expected minimum of m samples drawn without replacement, m = 1 to n, exactly.
+def random_search_curve(errors: Errors, *, sizes: Sequence[int] | None = None) -> RandomSearchCurve:
+    """The expected minimum of m samples drawn without replacement, exactly.
 
     With the errors sorted as x_0 <= ... <= x_(n-1), the minimum of m exceeds x_k with the hypergeometric probability
     C(n-1-k, m) / C(n, m) = prod_(j=0..k) (n - m - j) / (n - j), and the expectation is x_0 + sum_k (x_(k+1) - x_k)
     times it. Terms below exp(-40) are left out; [DNDS] section 4 reads its random-search efficiency off this curve.
+
+    Parameters
+    ----------
+    errors : array_like of shape (n,) or Population
+        Percent.
+    sizes : sequence of int, optional
+        The m, each 1 to n; by default all of them.
     """
     rising = np.sort(check_errors(errors))
     n = len(rising)
-    expected = np.full(n, rising[0])
-    m = 1
-    while m < n:
-        block = np.arange(m, min(2 * m, m + max(1, CELLS_AT_ONCE // _terms(n, m)), n))
-        expected[block - 1] = _expected_min(rising, block)
-        m = int(block[-1]) + 1
-    return RandomSearchCurve(np.arange(1, n + 1), expected, n)
+    m = np.arange(1, n + 1) if sizes is None else _checked_sizes(sizes, n)
+    expected = np.full(len(m), rising[0])
+    start, stop = 0, len(m) - int(m[-1] == n)  # of all n the best is the lowest
+    while start < stop:
+        at_once = max(1, CELLS_AT_ONCE // _terms(n, int(m[start])))
+        end = min(start + at_once, int(np.searchsorted(m, 2 * m[start])), stop)
+        expected[start:end] = _expected_min(rising, m[start:end])
+        start = end
+    return RandomSearchCurve(m, expected, n)
+
+
+def _checked_sizes(sizes: Sequence[int], n: int) -> npt.NDArray[np.int64]:
+    m = np.unique(np.array(sizes, dtype=np.int64))
+    if m.size == 0 or m[0] < 1 or m[-1] > n:
+        raise InvalidPopulation(f"sizes must lie between 1 and {n}, got {m.tolist()}.", parameter="sizes")
+    return m
 
 
 def _terms(n: int, m: int) -> int:
@@ -122,9 +140,7 @@ def sample_size_study(
     n = len(rising)
     check_share(alpha, name="alpha")
     whole_number(repeats, parameter="repeats", error=InvalidPopulation)
-    m = np.array([2**k for k in range(n.bit_length())] if sizes is None else sizes, dtype=np.int64)
-    if m.size == 0 or m.min() < 1 or m.max() > n:
-        raise InvalidPopulation(f"sizes must lie between 1 and {n}, got {m.tolist()}.", parameter="sizes")
+    m = _checked_sizes([2**k for k in range(n.bit_length())] if sizes is None else sizes, n)
     rng = np.random.default_rng(seed)
     orders = np.stack([rng.permutation(n) for _ in range(repeats)])
     distances = np.stack([_subset_distances(rising, np.sort(orders[:, :size], axis=1)) for size in m])

@@ -143,6 +143,7 @@ def _inflict(
 
 def _keep_busy(fleet: Fleet) -> None:
     """Always the same designs with the same seeds, so that all results of one position must be equal to the bit."""
+    from engine.spaces import space_from_json
     from webapp import services
     from webapp.models import Run, RunState, SampleBatch
 
@@ -150,8 +151,14 @@ def _keep_busy(fleet: Fleet) -> None:
     undrawn = SampleBatch.objects.filter(state__in=["requested", "drawing"]).count()
     if left + undrawn * BATCH_SIZE < WORK_AHEAD:
         first = SampleBatch.objects.select_related("space", "regime").earliest("id")
+        again = services.create_space(
+            team=first.space.team,
+            name=f"{first.space.name} {SampleBatch.objects.count() + 1}",
+            space=space_from_json(first.space.definition),
+            actor=fleet.user,
+        )
         services.create_sample_batch(
-            space=first.space, regime=first.regime, size=BATCH_SIZE, seed=first.seed, actor=fleet.user
+            space=again, regime=first.regime, size=BATCH_SIZE, seed=first.seed, actor=fleet.user
         )
 
 

@@ -17,6 +17,12 @@ def quick_passwords(settings: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
+def static_files_when_asked_for(settings: Any) -> None:
+    """Look for a static file when it is asked for: to list all 800 takes a client longer than a page takes."""
+    settings.WHITENOISE_AUTOREFRESH = True
+
+
+@pytest.fixture(autouse=True)
 def whole_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """``response.content`` of a page that comes in parts is all of it, and no part failed."""
 

@@ -90,7 +90,9 @@ def trained(
     return space, batch
 
 
-def measured(space: Space, regime: Regime, user: User, errors: Sequence[float], *, seed: int = 0) -> SampleBatch:
+def measured(
+    space: Space, regime: Regime, user: User, errors: Sequence[float], *, seed: int | None = None
+) -> SampleBatch:
     """A drawn batch whose samples simply have these errors, without a run each: for populations of some size."""
     batch = rows.a_batch(space, regime, user, size=len(errors), seed=seed)
     samples = list(Sample.objects.filter(batch=batch).order_by("position"))

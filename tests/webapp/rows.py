@@ -72,13 +72,23 @@ def an_import(
 
 
 def a_batch(
-    space: Space, regime: Regime, user: User, *, size: int = 4, seed: int = 0, drawn: bool = True
+    space: Space, regime: Regime, user: User, *, size: int = 4, seed: int | None = None, drawn: bool = True
 ) -> SampleBatch:
+    """Of the seed 0, or where no other is given the next that the space has not used under the regime."""
+    if seed is None:
+        seed = SampleBatch.objects.filter(space=space, regime=regime).count()
     batch = services.create_sample_batch(space=space, regime=regime, size=size, seed=seed, actor=user)
     if drawn:
         draw_requested()
         batch.refresh_from_db()
     return batch
+
+
+def an_old_double(space: Space, regime: Regime, user: User, *, size: int, seed: int = 0) -> SampleBatch:
+    """A batch of a seed that an older one has, as versions before took it; not drawn yet."""
+    return SampleBatch.objects.create(
+        space=space, regime=regime, size=size, seed=seed, created_by=user, old_double=True
+    )
 
 
 def draw_requested() -> int:

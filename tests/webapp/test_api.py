@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from engine.spaces import presets
+from engine.designs import design_from_json
+from engine.spaces import presets, space_from_json
 from engine.training.regimes import regime_presets
 from tests.webapp import pages, rows
 from tests.webapp.api_calls import Caller, caller
@@ -61,13 +62,16 @@ def test_a_refinement_says_what_it_changes_in_its_parent_and_learns_whether_it_l
     )
     assert status == 201
     assert child["parent"] == parent
-    assert child["inside_parent"]["holds"]
+    assert child["inside_parent"] == {"answer": "proven", "reason": "", "witness": None}
     assert child["definition"]["rules"] == ["widths_non_decreasing"]
     wider = {**presets.space("AnyNetX-A-small").to_json(), "head_width": 64}
     status, outside = empty.post("/spaces", {"name": "W", "parent": parent, "definition": wider})
     assert status == 201
-    assert not outside["inside_parent"]["holds"]
+    assert outside["inside_parent"]["answer"] == "refuted"
     assert outside["inside_parent"]["reason"]
+    witness = design_from_json(outside["inside_parent"]["witness"])
+    assert space_from_json(outside["definition"]).contains(witness)
+    assert not presets.space("AnyNetX-A-small").contains(witness)
 
 
 @pytest.mark.parametrize(

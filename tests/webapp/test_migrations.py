@@ -11,7 +11,8 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from webapp.models import Event, FailureKind, Invitation, ResultPage, ResultPopulation, Sample, SampleBatch
+from webapp import queries
+from webapp.models import Event, FailureKind, Invitation, Plan, ResultPage, ResultPopulation, Sample, SampleBatch
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -226,3 +227,53 @@ def test_samples_of_which_some_replicates_failed_get_the_mean_of_the_others(old_
     assert list(errors.all()) == [None, None, None, None, None, 31.0]
     migrated()
     assert list(errors.all()) == [32.0, None, 30.0, None, None, 31.0]
+
+
+def test_draws_that_were_queued_twice_are_kept_and_all_but_the_oldest_marked(old_queue: OldQueue) -> None:
+    space, regime, slow = old_queue.space(), old_queue.regime(), old_queue.regime("slow")
+    empty = old_queue.batch(space, regime, state="exhausted", cause="exhausted")
+    first, second, third = (old_queue.batch(space, regime) for _ in range(3))
+    old_queue.batch(space, regime, seed=1)
+    old_queue.batch(space, slow)
+    for batch in (first, second, third):
+        old_queue.sample(batch, 0, 30.0)
+    migrated()
+    marked = SampleBatch.objects.filter(old_double=True).order_by("pk")
+    assert list(marked.values_list("pk", flat=True)) == [second.pk, third.pk]
+    assert (SampleBatch.objects.count(), Sample.objects.count()) == (6, 3)
+    assert [(double.batch.pk, double.first_id) for double in queries.old_doubles()] == [
+        (second.pk, first.pk), (third.pk, first.pk),
+    ]  # fmt: skip
+    assert not SampleBatch.objects.get(pk=empty.pk).old_double
+    migrated("0016_read_some_rows_of_an_import")
+    migrated()
+    assert list(marked.all().values_list("pk", flat=True)) == [second.pk, third.pk]
+
+
+def test_old_rows_tell_what_was_planned_when_the_first_run_ended(old_queue: OldQueue) -> None:
+    begun = timezone.now() - timedelta(days=3)
+    soon, later = begun + timedelta(hours=1), begun + timedelta(days=1)
+
+    def study(name: str, *ends: str | float, **values: Any) -> Any:
+        space = old_queue.space(name)
+        batch = old_queue.batch(space, regime, created_at=begun, **values)
+        for position, end in enumerate(ends):
+            old_queue.sample(batch, position, end, ended_at=soon if position == 0 else later)
+        return batch
+
+    regime = old_queue.regime()
+    kept = study("kept", 30.0, 31.0)
+    old_queue.batch(kept.space, regime, seed=1, created_at=begun)
+    added = study("added", 30.0, 31.0)
+    old_queue.batch(added.space, regime, seed=1, created_at=later)
+    study("cancelled", 30.0, "cancelled")
+    extended, early = study("extended", "diverged"), study("early", 30.0)
+    study("unknown", "code_error", "queued")
+    for batch, at in ((extended, later), (early, begun)):
+        old_queue.make("Event", team=old_queue.team, kind="batches", verb="extended to 4", at=at,
+                       subject=f"batch {batch.pk} of {batch.space.name}")  # fmt: skip
+    migrated()
+    plans = {plan.space.name: (plan.planned_at_first_end, plan.changed) for plan in Plan.objects.all()}
+    assert plans == {
+        "kept": (4, False), "added": (2, False), "cancelled": (2, True), "extended": (2, True), "early": (2, False),
+    }  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bokeh.document import Document
 from bokeh.models import BoxSelectTool, HoverTool, LassoSelectTool, TapTool
 
 from engine.statistics import edf_band, empirical_bootstrap, error_edf
@@ -76,8 +77,31 @@ def test_a_page_has_one_document_and_only_placeholder_colours() -> None:
     assert all(colour.startswith('"#0b0a') for colour in colours)
 
 
+def test_a_page_is_written_as_bokeh_itself_writes_it() -> None:
+    curve = plots.Curve("p1-2", 1, error_edf(ERRORS), edf_band(ERRORS))
+    columns = {"w_m": np.array([2.0, 2.5, 3.0, 2.2]), "error": ERRORS}
+    source = plots.population_source(columns, key="p1-1", urls=["/a"] * 4, labels=["one"] * 4)
+    best = empirical_bootstrap(columns["w_m"], ERRORS)
+    figures = [
+        plots.edf_figure([curve], x_range=(20, 45), ahead=np.array([50.0])),
+        *(plots.scatter_figure(source, "w_m", label="w_m", slot=1, best=best) for _ in range(2)),
+        plots.stage_figure([16, 16, 32], fitted=[16, 16, 24], linear=(16, 4)),
+        plots.histogram_figure(np.arange(10.0), label="flops (M)", slot=1, window=(3.0, None)),
+        plots.learning_curve_figure({"run-1": [50.0, 40.0], "run-2": [48.0]}, slot=3),
+    ]
+    ours = plots.page_plots({f"figure-{k}": figure for k, figure in enumerate(figures)})["docs"]["page"]
+    document = Document(theme=plots.THEME)
+    for figure in figures:
+        document.add_root(figure)
+    theirs = document.to_json(deferred=False)
+    assert json.dumps(ours["roots"]) == json.dumps(theirs["roots"])
+    assert (ours["version"], ours["title"], set(ours)) == (theirs["version"], theirs["title"], set(theirs))
+
+
 def test_lists_get_inline_pictures_without_text_of_a_person() -> None:
-    assert plots.quantile_sparkline([(4, ERRORS)], x_range=(20, 45)).startswith('<svg class="spark"')
+    assert plots.quantile_sparkline([(4, ERRORS, 1.0)], x_range=(20, 45)).startswith('<svg class="spark"')
+    half = plots.quantile_sparkline([(4, ERRORS, 0.5)], x_range=(20, 45))
+    assert half.endswith(',14.0"/></svg>')  # half of the height: the other half failed
     picture = plots.stage_thumbnail([8, 16, 16], slot=2, top=32, blocks=6)
     assert picture.count("<rect") == 3
     assert 'viewBox="0 0 6 48"' in picture

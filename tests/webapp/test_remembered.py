@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 
 from engine import statistics
+from engine.designs.linear_fit import fit_errors, fit_quantized_linear
+from engine.spaces import presets
+from engine.spaces.sampling import draw_designs
 from engine.statistics.population import Population
 from webapp.analysis import statistics as remembered
 from webapp.memory import Memory
@@ -32,9 +35,24 @@ def test_results_are_the_engines() -> None:
     expected = statistics.compare_sequentially(samples.errors, other.errors, alpha=0.01, budget=20)
     assert (compared.verdict, compared.interval, compared.n) == (expected.verdict, expected.interval, 20)
     assert remembered.best_of_many(samples.errors, 8) == statistics.best_of(samples, 8)
-    curve, expected = remembered.search_curve(samples.errors), statistics.random_search_curve(samples)
+    curve = remembered.search_curve(samples.errors, sizes=[1, 3, 6, 16, 40])
+    expected = statistics.random_search_curve(samples, sizes=[1, 3, 6, 16, 40])
+    assert np.array_equal(curve.m, expected.m)
     assert np.array_equal(curve.expected_min, expected.expected_min)
     assert remembered.sample_sizes(samples.errors).m.tolist() == [1, 2, 4, 8, 16]
+
+
+def test_fits_are_the_engines_and_each_design_is_fitted_once(monkeypatch: Any) -> None:
+    designs = [
+        design.to_anynet()
+        for design in draw_designs(presets.space("AnyNetX-A"), size=9, seed=0, resolution=224).designs
+    ]
+    expected = [fit_quantized_linear(design, refine=False).error for design in designs]
+    assert remembered.grid_fits([*designs[:6], designs[0]]) == [*expected[:6], expected[0]]
+    fitted: list[Any] = []
+    monkeypatch.setattr(remembered, "fit_errors", lambda new, **how: fitted.extend(new) or fit_errors(new, **how))
+    assert remembered.grid_fits(designs) == expected
+    assert fitted == designs[6:]
 
 
 def test_another_sample_parameter_or_rule_is_another_result(monkeypatch: Any) -> None:

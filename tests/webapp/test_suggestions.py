@@ -41,8 +41,8 @@ def test_steps_of_large_populations_are_drawn_to_a_thousandth() -> None:
 
 
 def test_an_outline_draws_ties_as_one_step() -> None:
-    picture = plots.quantile_sparkline([(3, [20.0] * 25 + [30.0] * 24)], x_range=(10.0, 40.0))
+    picture = plots.quantile_sparkline([(3, [20.0] * 25 + [30.0] * 24, 1.0)], x_range=(10.0, 40.0))
     assert picture.startswith('<svg class="spark"')
     assert 'class="k3"' in picture
-    same = plots.quantile_sparkline([(1, [20.0] * 49)], x_range=(20.0, 20.0))
+    same = plots.quantile_sparkline([(1, [20.0] * 49, 1.0)], x_range=(20.0, 20.0))
     assert "nan" not in same

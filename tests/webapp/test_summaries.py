@@ -15,7 +15,18 @@ from django.db import connection, transaction
 
 from tests.webapp import pages, rows
 from webapp import queries, services
-from webapp.models import BatchState, FailureKind, KeptSummary, Regime, Run, RunState, SampleBatch, Space, Team
+from webapp.models import (
+    OWN_DOING,
+    BatchState,
+    FailureKind,
+    KeptSummary,
+    Regime,
+    Run,
+    RunState,
+    SampleBatch,
+    Space,
+    Team,
+)
 from webapp.queries import PopulationSummary
 
 pytestmark = pytest.mark.django_db
@@ -24,16 +35,25 @@ TO_COME = (RunState.QUEUED, RunState.RUNNING)
 
 def counted_by_hand(space: Space, regime: Regime) -> PopulationSummary:
     """From the rows, one after the other, by the sentences of docs/statistics.md."""
-    batches = list(SampleBatch.objects.filter(space=space, regime=regime))
-    errors, used, pending, failed = [], [], 0, 0
+    batches = list(SampleBatch.objects.filter(space=space, regime=regime).order_by("pk"))
+    errors, used, pending, failed, missing, repeated = [], [], 0, 0, 0, 0
+    drawn: set[tuple[int, int]] = set()  # seeds and positions of designs that were not cancelled
     for batch in batches:
         samples = list(batch.samples.order_by("position").prefetch_related("runs"))
-        in_prefix = True
+        in_prefix, counted = True, set(drawn)
         for sample in samples:
             states = {run.state for run in sample.runs.all()}
+            if RunState.CANCELLED not in states:
+                drawn.add((batch.seed, sample.position))
+            if (batch.seed, sample.position) in counted:
+                repeated += 1
+                continue
             in_prefix = in_prefix and not states & {*TO_COME, RunState.CANCELLED}
             pending += bool(states & set(TO_COME))
-            failed += RunState.FAILED in states
+            if states <= {RunState.DONE, RunState.FAILED} and sample.error is None:
+                own = sum(run.failure_kind in OWN_DOING for run in sample.runs.all())
+                failed += 2 * own >= sample.runs.count()
+                missing += 2 * own < sample.runs.count()
             if sample.error is not None:
                 errors.append(sample.error)
                 used += [sample.error] if in_prefix else []
@@ -42,11 +62,12 @@ def counted_by_hand(space: Space, regime: Regime) -> PopulationSummary:
     outline = None
     if used:
         quantiles = np.quantile(used, queries.OUTLINE_SHARES, method="inverted_cdf")
-        outline = queries.Outline(space.pk, len(used), min(used), pytest.approx(np.mean(used)), tuple(quantiles))
+        middle = pytest.approx(np.mean(used))
+        outline = queries.Outline(space.pk, len(used), min(used), middle, tuple(quantiles), failed)
     mean = pytest.approx(np.mean(errors)) if errors else None
     return PopulationSummary(
-        space.pk, regime.pk, regime.name, len(batches), sum(batch.size for batch in batches), len(errors), mean,
-        pending, failed, False, outline,
+        space.pk, regime.pk, regime.name, len(batches), sum(batch.size for batch in batches) - repeated, len(errors),
+        mean, pending, failed, False, outline, missing, repeated,
     )  # fmt: skip
 
 
@@ -76,8 +97,11 @@ class History:
 
     def queue(self) -> None:
         space, regime = self.chance.choice(self.spaces), self.chance.choice(self.regimes)
-        size, seed = self.chance.randint(1, 5), self.chance.randint(0, 9)
-        services.create_sample_batch(space=space, regime=regime, size=size, seed=seed, actor=self.user)
+        size, seed = self.chance.randint(1, 5), self.chance.randint(0, 3)
+        try:
+            services.create_sample_batch(space=space, regime=regime, size=size, seed=seed, actor=self.user)
+        except services.SeedTaken:  # older versions took it
+            rows.an_old_double(space, regime, self.user, size=size, seed=seed)
 
     def draw(self) -> None:
         rows.draw_requested()
@@ -95,6 +119,7 @@ class History:
             [
                 *[lambda: services.record_result(claim, rows.Result(error, error / 2), device_slots=1)] * 4,  # type: ignore[arg-type]
                 lambda: services.record_failure(claim, kind=FailureKind.DIVERGED, message="It diverged."),
+                lambda: services.record_failure(claim, kind=FailureKind.CODE_ERROR, message="A mistake."),
                 lambda: services.release_run(claim),
             ]
         )()

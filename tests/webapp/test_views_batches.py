@@ -397,5 +397,5 @@ def test_the_form_takes_as_many_statements_for_many_regimes(
 ) -> None:
     for number in range(6):
         rows.a_regime(batch.space.team, batch.created_by, name=f"regime {number}")
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         assert client.get(f"/batches/new/?space={batch.space_id}").status_code == 200

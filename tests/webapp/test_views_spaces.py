@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client
 
 from engine.spaces import presets
+from engine.spaces.sampling import draw_designs
 from tests.webapp import pages, rows
 from webapp.models import Regime, Space, Team, User
+from webapp.pages import previews
 
 pytestmark = pytest.mark.django_db
 
@@ -24,6 +28,21 @@ def client(team_and_owner: tuple[Team, User]) -> Client:
 
 def fields(client: Client, url: str) -> dict[str, str]:
     return pages.posted(client.get(url).content.decode())
+
+
+def test_the_preview_draws_designs_again_only_where_the_space_is_another_one(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = fields(client, "/spaces/new/?preset=AnyNetX-A-small") | {"widths_high": "136"}
+    drawn: list[Any] = []
+    monkeypatch.setattr(
+        previews, "draw_designs", lambda space, **how: drawn.append(space) or draw_designs(space, **how)
+    )
+    for changes in ({}, {"name": "another"}, {"note": "The same space."}):
+        assert "flops (M)" in client.post("/spaces/preview/", sent | changes).content.decode()
+    assert len(drawn) == 1
+    client.post("/spaces/preview/", sent | {"widths_high": "144"})
+    assert len(drawn) == 2
 
 
 @pytest.mark.parametrize("preset", ["AnyNetX-A-small", "RegNetX-small", "ResNeXt-B", "AnyNetV-E"])
@@ -46,19 +65,37 @@ def test_a_refinement_has_its_parent_its_insight_and_its_proof(
     child = Space.objects.get(name="D")
     assert (child.parent, child.note) == (parent, "Widths increase.")
     text = client.get(f"/spaces/{child.pk}/").content.decode()
-    assert "proven to lie inside it" in text
+    assert "yes, proven" in text
     assert "+ widths non-decreasing" in text
     assert "└" in client.get("/spaces/").content.decode()
 
 
-def test_a_child_that_is_no_subset_is_saved_and_says_what_lies_outside(
+def test_a_child_that_reaches_outside_is_saved_and_shows_a_design_that_lies_there(
     client: Client, team_and_owner: tuple[Team, User]
 ) -> None:
     parent = rows.a_space(*team_and_owner, name="A", preset="AnyNetX-A-small")
     url = f"/spaces/{parent.pk}/refine/"
     client.post(url, fields(client, url) | {"name": "wider", "widths_high": "512"})
     text = client.get(f"/spaces/{Space.objects.get(name='wider').pk}/").content.decode()
-    assert "not proven to lie inside it" in text
+    assert '<span class="badge failed">no</span> This design of it lies outside: d ' in text
+    assert "w_1 = 512 is not a value of its law: log-uniform, 8 to 256, step 8." in text
+    assert "not inside A" in pages.tables(client.get("/spaces/").content.decode())["Lineage"][1]["Space"]
+
+
+def test_what_is_not_proven_is_neither_called_a_no_nor_marked_as_one(
+    client: Client, team_and_owner: tuple[Team, User]
+) -> None:
+    # Few designs keep so small a limit of params: nothing proves that none has another w_m, and none was found.
+    parent = rows.a_space(*team_and_owner, name="R", preset="RegNetX-w_m-2-small")
+    url = f"/spaces/{parent.pk}/refine/"
+    changes = {"w_m_values": "2, 2.5", "params_limit_base": "0", "params_limit_slope": "0.001"}
+    sent = fields(client, url) | {"name": "few", **changes}
+    preview = client.post("/spaces/preview/", sent).content.decode()
+    assert client.post(url, sent).status_code == 302
+    page = client.get(f"/spaces/{Space.objects.get(name='few').pk}/").content.decode()
+    for text in (preview, page):
+        assert '<span class="badge waiting">not proven</span> The law here gives w_m = 2.5' in text
+    assert "not proven inside R" in pages.tables(client.get("/spaces/").content.decode())["Lineage"][1]["Space"]
 
 
 def test_a_range_read_off_a_plot_starts_the_refinement(client: Client, team_and_owner: tuple[Team, User]) -> None:

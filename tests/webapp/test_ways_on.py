@@ -87,7 +87,7 @@ def test_every_page_below_another_has_a_breadcrumb(study: Study) -> None:
     below = []
     for name, (kind, pattern) in MATRIX.items():
         if kind in GETS and name not in TOP:
-            answer = study.clients[OWNER].get(study.url(pattern))
+            answer = study.clients[OWNER].get_page(study.url(pattern))
             if is_page(answer):
                 crumb = re.search(r'<p class="crumb[^>]*>.*?<a href', answer.content.decode(), re.DOTALL)
                 assert crumb, name

@@ -16,7 +16,7 @@ from webapp.analysis.comparing import PopulationPair, compare_pairs, compared_in
 from webapp.analysis.drivers import Drivers, drivers
 from webapp.analysis.finding import Finding, ShortFinding, finding, short_finding
 from webapp.analysis.narrowing import restricted
-from webapp.analysis.normalising import Normalised, normalise
+from webapp.analysis.normalising import EqualCostPair, Normalised, compare_at_cost, normalise
 from webapp.analysis.pooling import poolable, pooled_sentence
 from webapp.analysis.populations import (
     AnalysedPopulation,
@@ -115,8 +115,21 @@ class Analysis:
         return compared_in_order(self.pairs)
 
     @cached_property
+    def at_equal_cost(self) -> EqualCostPair | None:
+        """The surest pair at equal complexity, by the one in which its populations differ most surely; else None."""
+        if not self.pairs:
+            return None
+        pair = self.pairs[0]
+        both = {pair.first.token, pair.second.token}
+        differing = [test for test in self.cost_tests if test.differs and {test.first.token, test.second.token} == both]
+        if not differing:
+            return None
+        cost = min(differing, key=lambda test: test.p_adjusted).cost
+        return compare_at_cost(pair.first, pair.second, cost, pairs=pair.pairs)
+
+    @cached_property
     def finding(self) -> Finding:
-        return finding(self.compared, self.pairs)
+        return finding(self.compared, self.pairs, self.at_equal_cost)
 
     @cached_property
     def short_finding(self) -> ShortFinding:
@@ -136,7 +149,7 @@ class Analysis:
 
     @cached_property
     def cost_tests(self) -> list[CostTest]:
-        return cost_tests(self.used)
+        return cost_tests(self.compared)
 
     @cached_property
     def drivers(self) -> Drivers:

@@ -21,7 +21,6 @@ class BatchErrors:
     outline: Outline
     median: Estimate
     networks: int
-    failed: int
 
 
 def errors_of_batch(batch: SampleBatch, version: str) -> BatchErrors | None:
@@ -34,6 +33,7 @@ def _read(batch: SampleBatch) -> BatchErrors | None:
     if not samples.n:
         return None
     median, errors = median_error(samples), samples.errors
-    quantiles = np.quantile(errors, OUTLINE_SHARES, method="inverted_cdf").tolist()
-    outline = Outline(batch.space_id, samples.n, float(errors.min()), float(errors.mean()), tuple(quantiles))
-    return BatchErrors(outline, error_estimate(median.value, median.interval), median.n, samples.failed)
+    quantiles = tuple(np.quantile(errors, OUTLINE_SHARES, method="inverted_cdf").tolist())
+    lowest, mean = float(errors.min()), float(errors.mean())
+    outline = Outline(batch.space_id, samples.n, lowest, mean, quantiles, samples.failed)
+    return BatchErrors(outline, error_estimate(median.value, median.interval), median.n)

@@ -20,6 +20,7 @@ from engine.training.datasets import data_set_facts
 from webapp.analysis import statistics
 from webapp.analysis.comparing import ALPHA, PopulationPair, decided, verdict_words
 from webapp.analysis.in_order import in_order_share, interval_words
+from webapp.analysis.normalising import EqualCostPair
 from webapp.analysis.populations import AnalysedPopulation
 from webapp.wording import (
     NBSP,
@@ -61,7 +62,11 @@ class ShortFinding:
     note: str
 
 
-def finding(populations: Sequence[AnalysedPopulation], pairs: Sequence[PopulationPair]) -> Finding:
+def finding(
+    populations: Sequence[AnalysedPopulation],
+    pairs: Sequence[PopulationPair],
+    at_equal_cost: EqualCostPair | None = None,
+) -> Finding:
     """What is found of the populations that have a network which says something, at least one of them.
 
     ``pairs`` are all of theirs, the surest first.

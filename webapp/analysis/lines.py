@@ -18,7 +18,7 @@ from webapp.analysis.selection import InvalidSelection, SelectedRows, Selection,
 from webapp.models import ResultPage, Team
 from webapp.queries import OUTLINE_SHARES
 
-FORMAT = 1  # of a stored line; another one is computed anew
+FORMAT = 2  # of a stored line; another one is computed anew
 DELETED = "one of its populations was deleted"
 UNFIT = "what it asks for is not there any more"
 EMPTY = "no sample used yet"
@@ -26,10 +26,11 @@ EMPTY = "no sample used yet"
 
 @dataclass(frozen=True)
 class SmallCurve:
-    """The error EDF of a population in a list: its slot, and evenly spaced quantiles (percent)."""
+    """The error EDF of a population in a list: its slot, evenly spaced quantiles (percent), and where it ends."""
 
     slot: int
     quantiles: tuple[float, ...]
+    top: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -97,13 +98,13 @@ def _rows(team_rows: TeamRows, selection: Selection) -> SelectedRows | None:
 def _stored(page: ResultPage, version: str) -> ResultLine:
     if not page.line:
         return ResultLine(page, outdated=True)
-    curves = tuple(SmallCurve(slot, tuple(quantiles)) for slot, quantiles in page.line["curves"])
+    curves = tuple(SmallCurve(slot, tuple(quantiles), *top) for slot, quantiles, *top in page.line["curves"])
     finding, note, problem = (page.line[name] for name in ("finding", "note", "problem"))
     return ResultLine(page, curves, finding, note, problem, outdated=page.line_of != version)
 
 
 def _to_json(line: ResultLine) -> dict[str, object]:
-    curves = [(curve.slot, list(curve.quantiles)) for curve in line.curves]
+    curves = [(curve.slot, list(curve.quantiles), curve.top) for curve in line.curves]
     return {"curves": curves, "finding": line.finding, "note": line.note, "problem": line.problem}
 
 
@@ -121,7 +122,11 @@ def line_of(page: ResultPage, analysis: Analysis) -> ResultLine:
         return ResultLine(page, problem=EMPTY)
     finding = analysis.short_finding
     curves = [
-        SmallCurve(one.slot, tuple(np.quantile(one.errors, OUTLINE_SHARES, method="inverted_cdf").tolist()))
+        SmallCurve(
+            one.slot,
+            tuple(np.quantile(one.errors, OUTLINE_SHARES, method="inverted_cdf").tolist()),
+            one.n / one.networks,
+        )
         for one in analysis.used
     ]
     return ResultLine(page, curves, finding.words, finding.note)

@@ -60,6 +60,7 @@ class NormalisedPopulation:
 class EqualCostPair:
     """Two populations compared at equal complexity; the first beats the second in at least half of the pairs."""
 
+    cost: str
     first: AnalysedPopulation
     second: AnalysedPopulation
     result: EqualCostComparison
@@ -123,7 +124,7 @@ def compare_at_cost(
     if result.theta is not None and result.theta < 0.5:
         first, second = second, first
         result = statistics.compared_at_equal_cost(first.with_cost(cost), second.with_cost(cost), pairs=pairs)
-    return EqualCostPair(first, second, result, pairs)
+    return EqualCostPair(cost, first, second, result, pairs)
 
 
 def normalised_quantiles(normalised: Normalised) -> Table:

@@ -138,6 +138,10 @@ class _Errors(ABC):
         unknown = np.full(self.failed, np.nan)
         return self.outcomes, np.concatenate([self.samples[cost], self.samples.failures.get(cost, unknown)])
 
+    def known_costs(self, cost: str) -> FloatArray:
+        """One complexity of every network of which it is known, failed ones among them."""
+        return np.concatenate([self.samples[cost], self.samples.failures.get(cost, np.array([]))])
+
     @property
     def missing(self) -> int:
         """Samples that ended without saying anything of their network."""

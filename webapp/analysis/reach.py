@@ -73,11 +73,12 @@ def search_table(populations: Sequence[AnalysedPopulation]) -> Table:
             Column(f"{one.name}, reached by half of all searches (%), 95 %", one.name, Estimate, "percent"),
             Column(f"{one.name}, on average (%)", f"{one.name} mean", unit="percent"),
         ]
-    rows = []
-    for m in search_sizes(populations):
+    rows, sizes = [], search_sizes(populations)
+    curves = [statistics.search_curve(one.errors, sizes=[m for m in sizes if m <= one.n]) for one in populations]
+    for m in sizes:
         cells: list[tables.Cell] = [tables.Count(m)]
-        for one in populations:
-            average = statistics.search_curve(one.errors).at(m) if m <= one.n else None
+        for one, curve in zip(populations, curves, strict=True):
+            average = curve.at(m) if m <= one.n else None
             cells += [best_of_many(one, m), tables.Number(average, digits=2)]
         rows.append(cells)
     return Table("Random search", columns, rows)
@@ -94,6 +95,10 @@ class CostTest:
     interval: tuple[float, float]
     p_adjusted: float
 
+    @property
+    def differs(self) -> bool:
+        return self.p_adjusted <= ALIKE
+
 
 def cost_tests(populations: Sequence[AnalysedPopulation]) -> list[CostTest]:
     """Whether the populations are alike in complexity: every cost that both of a pair know."""
@@ -103,7 +108,7 @@ def cost_tests(populations: Sequence[AnalysedPopulation]) -> list[CostTest]:
         for first, second in combinations(populations, 2)
         if cost in first.costs and cost in second.costs
     ]
-    tests = [ks_test(first.samples[cost], second.samples[cost]) for cost, first, second in asked]
+    tests = [ks_test(first.known_costs(cost), second.known_costs(cost)) for cost, first, second in asked]
     adjusted = holm([test.p_value for test in tests]) if tests else np.array([])
     return [
         CostTest(*compared, test.distance, test.interval, float(p))
@@ -113,7 +118,7 @@ def cost_tests(populations: Sequence[AnalysedPopulation]) -> list[CostTest]:
 
 def cost_warning(tests: Sequence[CostTest]) -> str:
     """Which complexities differ, as a reason to normalise; empty where none does."""
-    differing = [test for test in tests if test.p_adjusted <= ALIKE]
+    differing = [test for test in tests if test.differs]
     if not differing:
         return ""
     costs = joined(list(dict.fromkeys(test.cost for test in differing)))

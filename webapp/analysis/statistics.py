@@ -7,7 +7,6 @@ served stale.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, TypeVar
 
@@ -15,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.designs import AnyNetDesign, design_from_json
-from engine.designs.linear_fit import fit_quantized_linear
-from engine.errors import InvalidDesign
+from engine.designs.linear_fit import fit_errors
 from engine.statistics import (
     FEWEST_FOR_A_MEAN,
     best_of,
@@ -46,11 +44,13 @@ from webapp.memory import Memory
 
 MOST = 512  # results kept; each is small
 STUDY_REPEATS = 50
-MOST_FITTED = 200  # a fit takes about a millisecond, and 200 show whether e_fit goes with the error
+MOST_FITTED = 200  # they show whether e_fit goes with the error, and take a tenth of a second
+MOST_FITS_KEPT = 20_000
 
 Result = TypeVar("Result")
 BoolArray = npt.NDArray[np.bool_]
 _results: Memory[Any] = Memory(MOST)
+_fits: Memory[float] = Memory(MOST_FITS_KEPT)
 
 
 def _remember(key: bytes, compute: Callable[[], Result]) -> Result:
@@ -132,9 +132,9 @@ def best_of_many(outcomes: FloatArray, m: int) -> BestOf:
     return _remember(_digest(f"best of {m}", outcomes), lambda: best_of(outcomes, m))
 
 
-def search_curve(errors: FloatArray) -> RandomSearchCurve:
+def search_curve(errors: FloatArray, *, sizes: Sequence[int]) -> RandomSearchCurve:
     """`engine.statistics.random_search_curve`."""
-    return _remember(_digest("curve", errors), lambda: random_search_curve(errors))
+    return _remember(_digest(f"curve {sizes}", errors), lambda: random_search_curve(errors, sizes=sizes))
 
 
 def importance(population: Population, parameters: Sequence[str]) -> ParameterImportance:
@@ -164,19 +164,22 @@ def linear_fits(
     places = np.unique(np.linspace(0, len(ids) - 1, min(len(ids), MOST_FITTED)).astype(int))
     fitted = ids[places].tolist()
     designs = load_designs(fitted)
-    column = np.full(len(ids), np.nan)
+    anynets = {}
     for place, pk in zip(places, fitted, strict=True):
         design = design_from_json(designs[pk]) if pk in designs else None
         if isinstance(design, AnyNetDesign):
-            anynet = design.to_anynet()
-            column[place] = fit_of(anynet.stage_depths, anynet.stage_widths)
+            anynets[place] = design.to_anynet()
+    column = np.full(len(ids), np.nan)
+    column[list(anynets)] = grid_fits(list(anynets.values()))
     return column if np.isfinite(column).any() else None
 
 
-@lru_cache(maxsize=20_000)
-def fit_of(depths: tuple[int, ...], widths: tuple[int, ...]) -> float:
+def grid_fits(designs: Sequence[AnyNetDesign]) -> list[float]:
     """e_fit of the best fit on the grid, NaN where there is none; remembered, because a design never changes."""
-    try:
-        return fit_quantized_linear(stage_depths=depths, stage_widths=widths, refine=False).error
-    except InvalidDesign:
-        return float("nan")
+    stages = [(design.stage_depths, design.stage_widths) for design in designs]
+    fits = {key: fit for key in stages if (fit := _fits.get(key)) is not None}
+    missing = {key: design for key, design in zip(stages, designs, strict=True) if key not in fits}
+    for key, fit in zip(missing, fit_errors(list(missing.values()), refine=False).tolist(), strict=True):
+        fits[key] = fit
+        _fits.put(key, fit)
+    return [fits[key] for key in stages]

@@ -86,7 +86,10 @@ def _sentence(result: WhatIfResult, among: str) -> str:
         said += f" Mean error {fixed(result.edf.mean)}{NBSP}%, {signed(result.effect)} against all of them"
         enough = min(result.finished) >= FEWEST_FOR_A_MEAN
         said += f" {signed_between(result.interval)}." if enough else "; too few for an interval of the mean."
-    return f"{said} In brackets 95{NBSP}%. A subset of the parent's networks: a batch has to confirm it."
+    return (
+        f"{said} In brackets 95{NBSP}%. All of it is as if the restriction had been chosen before the errors were "
+        "seen: a batch of its own has to confirm it."
+    )
 
 
 def what_if_table(parent: SpacePopulation, result: WhatIfResult) -> Table:

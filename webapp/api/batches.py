@@ -15,9 +15,10 @@ from webapp.api.errors import Rejected
 from webapp.api.filing import add_filing, filed, filing_of
 from webapp.api.schemas import Batches, BatchFilter, BatchOut, Extend, NewBatch, Pause, SampleColumns, or_problem
 from webapp.api.tokens import READER, WRITER
-from webapp.forms import fresh_seed
+from webapp.forms import related_seed_warning
 from webapp.models import Regime, SampleBatch, Space
 from webapp.queries import BatchProgress
+from webapp.services import SeedTaken
 
 router = Router(tags=["batches"])
 Row = TypeVar("Row", Space, Regime)
@@ -49,16 +50,23 @@ def get_samples(request: TeamRequest, batch_id: int) -> JsonResponse:
 
 @router.post("", response=or_problem(BatchOut, status=201), auth=WRITER)
 def create_batch(request: TeamRequest, body: NewBatch) -> Status[dict[str, object]]:
-    """Queue the draw of ``size`` designs of a space and their training under a regime."""
+    """Queue the draw of ``size`` designs of a space and their training under a regime.
+
+    Refused where a batch of the space and the regime has this seed; ``warning`` names those of the lineage.
+    """
     space = _of_team(Space, body.space, request, parameter="space")
     regime = _of_team(Regime, body.regime, request, parameter="regime")
-    seed = fresh_seed() if body.seed is None else body.seed
-    with transaction.atomic():
-        batch = services.create_sample_batch(
-            space=space, regime=regime, size=body.size, seed=seed, priority=body.priority, actor=request.user
-        )
-        transaction.on_commit(publish_draw)
-    return Status(201, _now(request, batch.pk))
+    seed = queries.free_seed(request.team) if body.seed is None else body.seed
+    warning = related_seed_warning(space, [regime], seed)
+    try:
+        with transaction.atomic():
+            batch = services.create_sample_batch(
+                space=space, regime=regime, size=body.size, seed=seed, priority=body.priority, actor=request.user
+            )
+            transaction.on_commit(publish_draw)
+    except SeedTaken as refusal:
+        raise Rejected(str(refusal), parameter="seed", value=seed) from refusal
+    return Status(201, _now(request, batch.pk) | {"warning": warning})
 
 
 @router.post("/{id:batch_id}/extend", response=or_problem(BatchOut), auth=WRITER)

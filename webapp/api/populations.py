@@ -42,6 +42,8 @@ def list_populations(request: TeamRequest) -> dict[str, object]:
                 "designs": line.designs,
                 "trained": line.trained,
                 "failed": line.failed,
+                "missing": line.missing,
+                "repeated": line.repeated,
                 "pending": line.pending,
             }
             for line in queries.population_summaries(request.team)
@@ -63,8 +65,11 @@ def get_population(request: TeamRequest, space_id: int, regime_id: int, chosen: 
             "n": population.n,
             "offset": chosen.offset,
             "failed": population.failed,
+            "missing": population.missing,
+            "repeated": trained.repeated,
             "pending": population.pending,
             "cancelled": trained.cancelled,
+            "looked_at": trained.looked_at,
             "ahead": len(trained.ahead),
             "columns": {name: whole_numbers(population[name][rows]) for name in population.names},
         }
@@ -112,8 +117,10 @@ def _population(population: AnalysedPopulation) -> dict[str, object]:
         "n": population.networks,
         "failed": population.failed,
         "missing": population.missing,
+        "repeated": population.data.repeated,
         "pending": population.pending,
         "cancelled": population.data.cancelled,
+        "looked_at": population.data.looked_at,
         "min": population.edf.min if population.n else None,
         "median": _interval(median.value, median.interval, 0.95) if median else None,
         "mean": _interval(mean.value, mean.interval, 0.95) if mean and mean.value is not None else None,

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from ninja import Field, Schema
 from pydantic import ConfigDict
 
+from engine.spaces.containment import Proof
 from engine.statistics import Verdict
 from webapp.analysis.comparing import MOST_PAIRS
 from webapp.forms.batches import LARGEST_SEED
@@ -33,6 +34,10 @@ class Problem(Schema):
 
 
 PROBLEMS = frozenset({400, 401, 403, 404, 413, 422})
+FAILED_MEANS = "failed by their network's own doing: worse than every error"
+MISSING_MEANS = "ended without saying anything of their network, such as by a lost worker"
+REPEATED_MEANS = "left out, since an older batch drew the same designs"
+LOOKED_AT_MEANS = "designs were added or cancelled after the first run had ended, so after somebody could look"
 
 
 def or_problem(model: type[Schema], *, status: int = 200) -> dict[int | frozenset[int], type[Schema]]:
@@ -84,8 +89,9 @@ class Spaces(Schema):
 
 
 class Inside(Schema):
-    holds: bool
-    reason: str
+    answer: Proof = Field(description="not_proven: neither a proof nor a design outside was found")
+    reason: str = Field(description="why it is not proven, or why the witness lies outside; empty where it is proven")
+    witness: dict[str, Any] | None = Field(description="where refuted, a design of the space outside its parent")
 
 
 class SpaceOut(SpaceLine):
@@ -155,6 +161,7 @@ class BatchOut(FiledOut):
     paused: bool
     state: Literal["requested", "drawing", "ready", "exhausted", "failed"] = Field(description="of the draw")
     message: str = Field(description="why a draw ended without designs")
+    warning: str = Field("", description="what to know of its seed, told when it is queued")
     created_at: datetime
     progress: Progress
 
@@ -173,7 +180,9 @@ class NewBatch(Strict):
     space: int = Field(ge=1, le=LARGEST_ID)
     regime: int = Field(ge=1, le=LARGEST_ID)
     size: int = Field(ge=1, le=LARGEST_BATCH)
-    seed: int | None = Field(None, ge=0, le=LARGEST_SEED, description="chosen for you where you give none")
+    seed: int | None = Field(
+        None, ge=0, le=LARGEST_SEED, description="one that no batch of the team has where you give none"
+    )
     priority: int = Field(0, ge=-100, le=100)
 
 
@@ -195,7 +204,9 @@ class PopulationLine(Schema):
     regime: int
     designs: int
     trained: int
-    failed: int
+    failed: int = Field(description=FAILED_MEANS)
+    missing: int = Field(description=MISSING_MEANS)
+    repeated: int = Field(description=REPEATED_MEANS)
     pending: int
 
 
@@ -217,9 +228,12 @@ class PopulationOut(Schema):
     error: Literal["final", "best"]
     n: int
     offset: int
-    failed: int
+    failed: int = Field(description=FAILED_MEANS)
+    missing: int = Field(description=MISSING_MEANS)
+    repeated: int = Field(description=REPEATED_MEANS)
     pending: int
     cancelled: int
+    looked_at: bool = Field(description=LOOKED_AT_MEANS)
     ahead: int = Field(description="finished beyond the prefix of their batch, and not used yet")
     columns: dict[str, Column]
 
@@ -241,10 +255,12 @@ class Finding(Schema):
     population: str
     name: str = Field(description="of its space, with its regime where the answer has several; of its import")
     n: int = Field(description="networks that finished or failed by their own doing")
-    failed: int = Field(description="of these: diverged, out of memory, timed out, or invalid; behind every error")
-    missing: int = Field(description="runs that ended without saying anything of their network; not among n")
+    failed: int = Field(description=FAILED_MEANS)
+    missing: int = Field(description=MISSING_MEANS)
+    repeated: int = Field(description=REPEATED_MEANS)
     pending: int
     cancelled: int
+    looked_at: bool = Field(description=LOOKED_AT_MEANS)
     min: float | None
     median: Interval | None = Field(description="failures counted; its interval is exact")
     mean: Interval | None = Field(

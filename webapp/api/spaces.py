@@ -6,6 +6,7 @@ from ninja import Query, Router, Status
 
 from engine.spaces import Space as EngineSpace
 from engine.spaces import presets, space_from_json
+from engine.spaces.containment import Containment
 from webapp import services
 from webapp.access import TeamRequest, space_of
 from webapp.api.errors import Rejected
@@ -14,7 +15,7 @@ from webapp.api.names import checked_name, checked_note, exactly_one
 from webapp.api.schemas import FiledPage, NewSpace, SpaceOut, Spaces, or_problem
 from webapp.api.tokens import READER, WRITER
 from webapp.models import Space
-from webapp.pages.previews import exact_size
+from webapp.pages.previews import contained, exact_size
 
 router = Router(tags=["spaces"])
 
@@ -85,13 +86,18 @@ def _line(row: Space) -> dict[str, object]:
 
 def _whole(row: Space) -> dict[str, object]:
     space = space_from_json(row.definition)
-    inside = space.is_subset_of(space_from_json(row.parent.definition)) if row.parent else None
+    inside = contained(space, space_from_json(row.parent.definition)) if row.parent else None
     return {
         **_line(row),
         "definition": row.definition,
         "size": exact_size(space),
-        "inside_parent": None if inside is None else {"holds": bool(inside), "reason": inside.reason},
+        "inside_parent": None if inside is None else _answered(inside),
     }
+
+
+def _answered(inside: Containment) -> dict[str, object]:
+    witness = inside.witness.to_json() if inside.witness else None
+    return {"answer": inside.answer, "reason": inside.reason, "witness": witness}
 
 
 add_filing(router, "space", SpaceOut, find=space_of, answer=_whole)

@@ -11,7 +11,7 @@ from webapp.forms.accounts import (
     SignInForm,
     TeamForm,
 )
-from webapp.forms.batches import BatchForm, ExtendForm, PauseForm, PriorityForm, RetryForm, fresh_seed
+from webapp.forms.batches import BatchForm, ExtendForm, PauseForm, PriorityForm, RetryForm, related_seed_warning
 from webapp.forms.regimes import RegimeForm, regime_initial
 from webapp.forms.spaces import FORMS, AnyNetForm, RegNetForm, SpaceForm, form_of, space_initial
 from webapp.forms.workers import WorkerForm
@@ -38,7 +38,7 @@ __all__ = [
     "TeamForm",
     "WorkerForm",
     "form_of",
-    "fresh_seed",
     "regime_initial",
+    "related_seed_warning",
     "space_initial",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -10,6 +10,7 @@ from django import forms
 from webapp import queries
 from webapp.forms.fields import NumberField
 from webapp.models import FailureKind, Regime, Space, Team
+from webapp.wording import joined
 
 LARGEST_SEED = 2**31 - 1
 PRIORITIES = {10: "high", 0: "normal", -10: "low"}
@@ -28,6 +29,9 @@ class BatchForm(forms.Form):
     seed = NumberField(
         label="Seed", whole=True, help_text="The same space, regime and seed give the same designs, in the same order."
     )
+
+    same_seed = forms.IntegerField(required=False)  # the seed that was warned of, where a person insists on it
+    seed_to_confirm: int | None = None
 
     def __init__(self, *args: Any, team: Team, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -49,10 +53,27 @@ class BatchForm(forms.Form):
             raise forms.ValidationError(f"seed must lie between 0 and {LARGEST_SEED:,}, got {seed}.")
         return seed
 
+    def clean(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        if {"space", "regime", "seed"} <= data.keys() and data.get("same_seed") != data["seed"]:
+            warning = related_seed_warning(data["space"], data["regime"], data["seed"])
+            if warning:
+                self.seed_to_confirm = data["seed"]
+                self.add_error(
+                    "seed", f"{warning} Choose another seed, or queue the batch again to insist on this one."
+                )
+        return data
 
-def fresh_seed() -> int:
-    """A seed nobody chose, short enough to be read aloud."""
-    return secrets.randbelow(10_000)
+
+def related_seed_warning(space: Space, regimes: Sequence[Regime], seed: int) -> str:
+    """Which batches of the lineage have the same seed, and why that matters; empty where none has."""
+    drawn = [f"batch {row.pk} of {row.space} under {row.regime}" for row in queries.related_draws(space, regimes, seed)]
+    if not drawn:
+        return ""
+    return (
+        f"Seed {seed} is also that of {joined(drawn)}, of the same lineage as {space}: some of the designs may be the "
+        "same networks, so that the populations are not independent."
+    )
 
 
 class ExtendForm(forms.Form):

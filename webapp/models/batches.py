@@ -19,6 +19,9 @@ class BatchState(models.TextChoices):
     FAILED = "failed", "failed"
 
 
+NEVER_DRAWN = (BatchState.EXHAUSTED, BatchState.FAILED)  # without designs, for good
+
+
 class DrawCause(models.TextChoices):
     """Why a draw ended without designs."""
 
@@ -33,12 +36,20 @@ CAUSES_OF_FAILED = [cause for cause in DrawCause.values if cause != "exhausted"]
 
 
 class SampleBatch(Filed):
-    """n designs drawn from one space under one regime with one seed. A draw is leased like a run."""
+    """n designs drawn from one space under one regime with one seed. A draw is leased like a run.
+
+    The three give the same designs again, so that each is queued once, unless it ended without designs. Databases from
+    before that rule may hold doubles: all but the oldest are an ``old_double``.
+    """
 
     space = models.ForeignKey(Space, on_delete=models.PROTECT, related_name="batches")
     regime = models.ForeignKey(Regime, on_delete=models.PROTECT, related_name="batches")
     size = models.PositiveIntegerField()
     seed = models.PositiveBigIntegerField()
+    old_double = models.BooleanField(
+        default=False, db_default=False, editable=False,
+        help_text="queued before seeds were unique, and an older batch draws the same designs",
+    )  # fmt: skip
     priority = models.SmallIntegerField(default=0, help_text="higher goes first")
     paused = models.BooleanField(default=False)
     finish_running = models.BooleanField(
@@ -69,6 +80,11 @@ class SampleBatch(Filed):
         verbose_name_plural = "sample batches"
         constraints = [
             *Filed.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["space", "regime", "seed"],
+                condition=Q(old_double=False, state__in=["requested", "drawing", "ready"]),
+                name="batch_once_a_seed",
+            ),
             models.CheckConstraint(condition=Q(state__in=BatchState.values), name="batch_state_known"),
             models.CheckConstraint(
                 condition=Q(state="exhausted", cause="exhausted")

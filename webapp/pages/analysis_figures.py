@@ -160,10 +160,10 @@ def _best_words(population: AnalysedPopulation) -> str:
 
 
 def _search_line(population: AnalysedPopulation) -> Line:
-    curve = statistics.search_curve(population.errors)
-    places = np.unique(np.round(np.geomspace(1, population.n, MOST_POINTS)).astype(int)) - 1
-    m, reached = curve.m[places].astype(np.float64), curve.expected_min[places]
-    return Line(population.key, population.slot, m, reached, pale_from=largest_known(population))
+    sizes = np.round(np.geomspace(1, population.n, MOST_POINTS)).astype(int).tolist()
+    curve = statistics.search_curve(population.errors, sizes=sizes)
+    m = curve.m.astype(np.float64)
+    return Line(population.key, population.slot, m, curve.expected_min, pale_from=largest_known(population))
 
 
 def spread_figure(analysis: Analysis, cost: str) -> Figure | None:

@@ -9,9 +9,10 @@ from functools import cached_property
 from django.db.models import QuerySet
 
 from engine.spaces import space_from_json
+from engine.spaces.containment import Containment
 from webapp.models import Regime, Space, Team
-from webapp.pages.previews import exact_size
-from webapp.queries import Outline, PopulationSummary, SpaceLine, space_lines, team_regimes
+from webapp.pages.previews import contained, exact_size
+from webapp.queries import Outline, PopulationSummary, SpaceLine, space_lines, team_regimes, team_spaces
 
 SHOWN_SHARE = 0.9  # of the errors above which a curve may run out of its small picture
 
@@ -35,6 +36,14 @@ class Step:
     @cached_property
     def size(self) -> int:
         return exact_size(space_from_json(self.space.definition))
+
+    @cached_property
+    def inside(self) -> Containment | None:
+        """Whether it lies inside the space that it was refined from."""
+        parent = self.space.parent
+        if parent is None:
+            return None
+        return contained(space_from_json(self.space.definition), space_from_json(parent.definition))
 
     @property
     def n(self) -> int:
@@ -84,7 +93,7 @@ def lineage(
 
     Without a regime asked for it is the one under which most of these spaces have trained samples.
     """
-    lines = space_lines(team, spaces)
+    lines = space_lines(team, (team_spaces(team) if spaces is None else spaces).select_related("parent"))
     if of is not None:
         lines = _family(lines, of)
     regimes = list(team_regimes(team))

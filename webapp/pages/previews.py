@@ -18,13 +18,14 @@ from engine.designs import Design
 from engine.designs.windows import Bounds, Window
 from engine.errors import EngineError, SamplingExhausted
 from engine.spaces import AnyNetSpace, RegNetSpace, space_from_json
-from engine.spaces.answers import Answer
+from engine.spaces.containment import Containment, containment
 from engine.spaces.sampling import Draw, draw_designs
 from engine.training.regimes import Regime as EngineRegime
 from webapp import plots
 from webapp.analysis import tables
 from webapp.analysis.populations import per_block
 from webapp.analysis.tables import Column, Table
+from webapp.memory import Memory
 from webapp.pages.figures import Figure
 from webapp.plots import FloatArray
 from webapp.wording import open_range, percent, significant
@@ -39,6 +40,8 @@ MOST_SECONDS = 1.0
 SHOWN_QUANTILE = 0.95
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 UNITS = {"G": "billions", "M": "millions"}
+# While somebody types a name, or asks for the files of the figures, the space stays the same, and so does its draw.
+_draws: Memory[Draw] = Memory(32)
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Preview:
 
     size: int
     parent_size: int | None
-    inside: Answer | None
+    inside: Containment | None
     spread: Draw | None
     spread_problem: str
     window: Draw | None
@@ -96,7 +99,7 @@ def preview(
     return Preview(
         size=exact_size(space),
         parent_size=exact_size(parent) if parent is not None else None,
-        inside=space.is_subset_of(parent) if parent is not None else None,
+        inside=contained(space, parent) if parent is not None else None,
         spread=spread,
         spread_problem=spread_problem,
         window=window[0],
@@ -112,12 +115,26 @@ def preview(
 
 def exact_size(space: AnyNetSpace | RegNetSpace) -> int:
     """`space.size()`, remembered: a RegNet space takes a moment to count."""
-    return _size(json.dumps(space.to_json(), sort_keys=True))
+    return _size(_definition(space))
+
+
+def contained(child: AnyNetSpace | RegNetSpace, parent: AnyNetSpace | RegNetSpace) -> Containment:
+    """Whether one space lies inside another, remembered: the search for a design outside takes a moment."""
+    return _contained(_definition(child), _definition(parent))
+
+
+def _definition(space: AnyNetSpace | RegNetSpace) -> str:
+    return json.dumps(space.to_json(), sort_keys=True)
 
 
 @lru_cache(maxsize=512)
 def _size(definition: str) -> int:
     return space_from_json(json.loads(definition)).size()
+
+
+@lru_cache(maxsize=512)
+def _contained(child: str, parent: str) -> Containment:
+    return containment(space_from_json(json.loads(child)), space_from_json(json.loads(parent)))
 
 
 def _draw(
@@ -127,9 +144,12 @@ def _draw(
     images: dict[str, Any] = {"resolution": 224, "in_channels": 3, "num_classes": 1000}
     if regime is not None:
         images = {name: getattr(regime, name) for name in images}
+    limits: dict[str, Any] = {"max_candidates": MOST_CANDIDATES, "max_seconds": MOST_SECONDS}
+    key = (json.dumps(space.to_json(), sort_keys=True), window, size, *images.values())
     try:
-        limits: dict[str, Any] = {"max_candidates": MOST_CANDIDATES, "max_seconds": MOST_SECONDS}
-        return draw_designs(space, size=size, seed=SEED, window=window, **images, **limits), ""
+        return _draws.recall(
+            key, lambda: draw_designs(space, size=size, seed=SEED, window=window, **images, **limits)
+        ), ""
     except SamplingExhausted as error:
         return None, str(error)
     except EngineError as error:

@@ -38,7 +38,7 @@ def step_bar(space: Space, facts: MethodFacts, *, current: int | None, may_write
         urls[4] = reverse("refine-space", args=[space.pk])
     if facts.latest_batch_id:
         urls[1] = reverse("batch", args=[facts.latest_batch_id])
-        ended, pending = facts.trained + facts.failed, facts.pending
+        ended, pending = facts.ended, facts.pending
         notes[1] = f"{ended} of {ended + pending}" if pending else f"{facts.trained} trained"
     elif may_write:
         urls[1] = f"{reverse('new-batch')}?space={space.pk}"

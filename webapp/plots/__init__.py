@@ -15,14 +15,25 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from bokeh.document import Document
-from bokeh.models import BoxSelectTool, ColumnDataSource, FixedTicker, HoverTool, NumeralTickFormatter
+from bokeh.models import (
+    BoxSelectTool,
+    BoxZoomTool,
+    ColumnDataSource,
+    FixedTicker,
+    HoverTool,
+    LassoSelectTool,
+    NumeralTickFormatter,
+    ResetTool,
+    TapTool,
+    Tool,
+)
 from bokeh.models.annotations import BoxAnnotation, Span
 from bokeh.plotting import figure
 from bokeh.themes import Theme
 
 from engine.statistics.bootstrap import EmpiricalBootstrap
 from engine.statistics.edf import EdfBand, ErrorEdf, FailureBounds, NormalisedEdf
+from webapp.plots.documents import document_json
 
 FloatArray = npt.NDArray[np.float64]
 Plot = Any  # a model of Bokeh, which has no types of its own
@@ -108,27 +119,26 @@ class DrawnFront:
 
 def page_plots(figures: Mapping[str, Any]) -> dict[str, Any]:
     """What goes into the page's one ``script[data-plots]``: element id -> figure, all in one document."""
-    document = Document(theme=THEME)
-    with document.models.freeze():  # else every root walks through all models of those before it
-        for plot in figures.values():
-            document.add_root(plot)
     roots = {plot.id: element for element, plot in figures.items()}
     items = [{"docid": "page", "roots": roots, "root_ids": list(roots)}]
-    return {"docs": {"page": document.to_json(deferred=False)}, "items": items}
+    return {"docs": {"page": document_json(list(figures.values()), THEME)}, "items": items}
 
 
-def base_figure(height: int, x_label: str | None, y_label: str | None, *, tools: str = "", **more: Any) -> Any:
+def base_figure(
+    height: int, x_label: str | None, y_label: str | None, *, tools: Sequence[Tool] = (), **more: Any
+) -> Any:
     """An empty plot with the axes and tools that all have in common."""
     plot = figure(
         height=height,
         sizing_mode="stretch_width",
-        tools=tools,
+        tools="",
         toolbar_location="right" if tools else None,
         toolbar_inner=True,
         x_axis_label=x_label,
         y_axis_label=y_label,
         **more,
     )
+    plot.add_tools(*tools)  # `figure` compares them all with each other first
     plot.toolbar.stylesheets = [TOOLBAR_STYLE]
     plot.toolbar.active_drag = None  # a finger that scrolls the page must not zoom the plot
     return plot
@@ -170,9 +180,8 @@ def edf_figure(
 ) -> Any:
     """Error EDFs with their simultaneous bands; ``ahead`` marks errors that finished ahead and are not used."""
     low, high = x_range
-    plot = base_figure(
-        height, "error (%)", "share of designs below", tools="box_zoom,reset", x_range=x_range, y_range=(0, 1.02)
-    )
+    tools = (BoxZoomTool(), ResetTool())
+    plot = base_figure(height, "error (%)", "share of designs below", tools=tools, x_range=x_range, y_range=(0, 1.02))
     plot.yaxis.formatter = NumeralTickFormatter(format="0 %")
     plot.yaxis.ticker = FixedTicker(ticks=[0, 0.25, 0.5, 0.75, 1])
     for curve in curves:
@@ -243,8 +252,9 @@ def scatter_figure(
 
     Of a cost, its ``front`` lies over the points as steps.
     """
-    plot = base_figure(height, label, "error (%)", tools="box_select,lasso_select,tap,reset")
-    plot.toolbar.active_drag = plot.select_one(BoxSelectTool)
+    select = BoxSelectTool()
+    plot = base_figure(height, label, "error (%)", tools=(select, LassoSelectTool(), TapTool(), ResetTool()))
+    plot.toolbar.active_drag = select
     if best is not None:
         shade: dict[str, Any] = {"fill_color": ACCENT, "fill_alpha": 0.1, "line_color": ACCENT, "line_alpha": 0.35}
         plot.add_layout(BoxAnnotation(left=best.low / scale, right=best.high / scale, level="underlay", **shade))
@@ -323,7 +333,7 @@ def histogram_figure(
 def learning_curve_figure(runs: Mapping[str, Sequence[float]], *, slot: int, height: int = 288) -> Any:
     """Test error after each epoch, one line a run; the keys are those of the legend's buttons."""
     longest = max(map(len, runs.values()))
-    plot = base_figure(height, "epoch", "test error (%)", x_range=(0.8, longest + 0.2), tools="")
+    plot = base_figure(height, "epoch", "test error (%)", x_range=(0.8, longest + 0.2))
     for number, (key, errors) in enumerate(runs.items()):
         epochs = np.arange(1, len(errors) + 1)
         line = {"line_color": SPACE_COLOURS[slot], "line_width": 2, "line_dash": SPACE_DASHES[number % 7 + 1]}
@@ -335,18 +345,18 @@ def learning_curve_figure(runs: Mapping[str, Sequence[float]], *, slot: int, hei
     return plot
 
 
-def quantile_sparkline(curves: Sequence[tuple[int, Sequence[float]]], *, x_range: tuple[float, float]) -> str:
-    """Small EDFs, each a slot and evenly spaced quantiles, the lowest and the highest error at their ends.
+def quantile_sparkline(curves: Sequence[tuple[int, Sequence[float], float]], *, x_range: tuple[float, float]) -> str:
+    """Small EDFs, each a slot, evenly spaced quantiles, the lowest and the highest error at their ends, and its top.
 
     Inline SVG that follows the theme; the row beside it holds the numbers.
     """
     low, high = x_range
     grid = np.linspace(low, max(high, low + 1e-9), 49)
     paths = []
-    for slot, quantiles in curves:
+    for slot, quantiles, top in curves:
         # Tied quantiles are one step: the last of them holds.
         shares = np.interp(grid, *_last_of_ties(np.asarray(quantiles)), left=0, right=1)
-        points = " ".join(f"{2 * k},{26 - 24 * y:.1f}" for k, y in enumerate(shares))
+        points = " ".join(f"{2 * k},{26 - 24 * y * top:.1f}" for k, y in enumerate(shares))
         paths.append(f'<path class="k{int(slot)}" d="M{points}"/>')
     return (
         f'<svg class="spark" viewBox="0 0 96 28" preserveAspectRatio="none" aria-hidden="true">{"".join(paths)}</svg>'

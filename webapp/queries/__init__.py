@@ -52,6 +52,7 @@ from webapp.queries.runs import (
 )
 from webapp.queries.samples import sample_columns, samples_by_id
 from webapp.queries.search import Found, search
+from webapp.queries.seeds import OldDouble, free_seed, old_doubles, related_draws
 from webapp.queries.spaces import MethodFacts, SpaceLine, method_facts, space_lines, team_regimes, team_spaces
 from webapp.queries.summaries import (
     OUTLINE_SHARES,
@@ -102,6 +103,7 @@ __all__ = [
     "Found",
     "Holders",
     "MethodFacts",
+    "OldDouble",
     "Outline",
     "PopulationSummary",
     "RegimeCost",
@@ -130,6 +132,7 @@ __all__ = [
     "find_api_token",
     "find_invitation",
     "finished_batches",
+    "free_seed",
     "imported_populations",
     "iterate_runs",
     "last_trained",
@@ -143,6 +146,7 @@ __all__ = [
     "notification_lines",
     "notifications_of",
     "number_columns",
+    "old_doubles",
     "open_invitation",
     "open_invitations",
     "population_outlines",
@@ -151,6 +155,7 @@ __all__ = [
     "recount_populations",
     "regime_cost",
     "regime_costs",
+    "related_draws",
     "result_pages",
     "run_page",
     "sample_columns",

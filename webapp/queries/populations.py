@@ -73,54 +73,87 @@ class TrainedPopulation:
         return replace(self, population=population, in_order=self.in_order[kept], in_order_ids=self.in_order_ids[kept])
 
 
+# Samples whose design an older batch of the same seed holds too, unless it was cancelled there: each design counts
+# once. Only batches from before seeds were unique have any. Which batches, is for the statement to add.
+REPEATED = """
+    SELECT sample.id, younger.space_id, younger.regime_id, younger.id AS batch_id
+    FROM webapp_samplebatch younger JOIN webapp_sample sample ON sample.batch_id = younger.id
+    WHERE younger.old_double AND EXISTS (
+        SELECT 1 FROM webapp_samplebatch older
+        JOIN webapp_sample first ON first.batch_id = older.id AND first.position = sample.position
+        WHERE older.space_id = younger.space_id AND older.regime_id = younger.regime_id AND older.seed = younger.seed
+            AND older.id < younger.id
+            AND NOT EXISTS (SELECT 1 FROM webapp_run WHERE sample_id = first.id AND state = 'cancelled')
+    )
+"""
+
 # The frontier of a batch is the first position that has not ended, or was cancelled: only what lies before it is an
 # unbiased sample, because cheap networks finish first. A batch that is not drawn yet is all to come. Which batches, is
-# for the statement to add.
+# for the statement to add, with those that are repeated.
 FRONTIER = """
     SELECT batch.id, batch.space_id, batch.regime_id, batch.size, batch.state, coalesce((
         SELECT min(run.position) FROM webapp_run run
         WHERE run.batch_id = batch.id AND run.state IN ('queued', 'running', 'cancelled')
+            AND run.sample_id NOT IN (SELECT id FROM repeated)
     ), 2147483647) AS position
     FROM webapp_samplebatch batch
 """
+
+# The samples of these batches whose network failed by its own doing: half of its replicates or more did.
+OWN_FAILURES = f"""
+    SELECT run.sample_id FROM webapp_run run JOIN frontier ON frontier.id = run.batch_id
+    WHERE run.state = 'failed' AND run.failure_kind IN ({", ".join(f"'{kind.value}'" for kind in OWN_DOING)})
+    GROUP BY run.sample_id
+    HAVING 2 * count(*) >= (SELECT count(*) FROM webapp_run WHERE sample_id = run.sample_id)
+"""  # noqa: S608  (constants)
+
 OF_POPULATION = f"""
-WITH frontier AS ({FRONTIER}
+WITH repeated AS MATERIALIZED ({REPEATED}
+        AND younger.space_id = %(space)s AND younger.regime_id = %(regime)s AND %(batch)s::bigint IS NULL
+), frontier AS ({FRONTIER}
     WHERE batch.space_id = %(space)s AND batch.regime_id = %(regime)s
         AND (%(batch)s::bigint IS NULL OR batch.id = %(batch)s)
 )
 """
+# More designs were planned than there were when the first run ended, or fewer are to be trained.
+LOOKED_AT = """
+    SELECT 1 FROM webapp_plan plan
+    WHERE plan.space_id = %(space)s AND plan.regime_id = %(regime)s AND (plan.changed OR EXISTS (
+        SELECT 1 FROM webapp_samplebatch batch
+        WHERE batch.space_id = plan.space_id AND batch.regime_id = plan.regime_id
+            AND batch.state NOT IN ('exhausted', 'failed')
+            AND batch.size > coalesce((plan.designs ->> batch.id::text)::integer, 0)
+    ))
+"""
 COUNTS = f"""{OF_POPULATION}
 SELECT
     (SELECT count(DISTINCT run.sample_id) FROM webapp_run run JOIN frontier ON frontier.id = run.batch_id
-     WHERE run.state IN ('queued', 'running')),
+     WHERE run.state IN ('queued', 'running') AND run.sample_id NOT IN (SELECT id FROM repeated)),
     (SELECT count(DISTINCT run.sample_id) FROM webapp_run run JOIN frontier ON frontier.id = run.batch_id
-     WHERE run.state = 'cancelled'),
+     WHERE run.state = 'cancelled' AND run.sample_id NOT IN (SELECT id FROM repeated)),
     (SELECT coalesce(sum(size - (SELECT count(*) FROM webapp_sample WHERE batch_id = frontier.id)), 0)
-     FROM frontier WHERE state IN ('requested', 'drawing'))
+     FROM frontier WHERE state IN ('requested', 'drawing')),
+    (SELECT count(*) FROM repeated),
+    EXISTS ({LOOKED_AT})
 """  # noqa: S608  (constants)
 
 # A row a sample that has an error, or ended without one inside the prefix of its batch: whether it lies inside, whether
 # all samples drawn before it (their ids say so, also where a batch was extended after a later one) have ended, and what
-# it has. A network failed by its own doing where half of its replicates or more did.
-COLUMNS = """
+# it has.
+COLUMNS = f"""
 SELECT (sample.position < frontier.position)::int::float8,
     (sample.id < coalesce((
         SELECT min(run.sample_id) FROM webapp_run run JOIN frontier ON frontier.id = run.batch_id
-        WHERE run.state IN ('queued', 'running')
+        WHERE run.state IN ('queued', 'running') AND run.sample_id NOT IN (SELECT id FROM repeated)
     ), 9223372036854775807))::int::float8,
     sample.id::float8,
-    coalesce(sample.{error}, CASE WHEN sample.id IN (
-        SELECT run.sample_id FROM webapp_run run JOIN frontier ON frontier.id = run.batch_id
-        WHERE run.state = 'failed' AND run.failure_kind = ANY(%(own_doing)s)
-        GROUP BY run.sample_id
-        HAVING 2 * count(*) >= (SELECT count(*) FROM webapp_run WHERE sample_id = run.sample_id)
-    ) THEN 'Infinity' ELSE 'NaN' END::float8),
-    sample.flops::float8, sample.params::float8, sample.acts::float8{parameters}
+    coalesce(sample.{{error}}, CASE WHEN sample.id IN ({OWN_FAILURES}) THEN 'Infinity' ELSE 'NaN' END::float8),
+    sample.flops::float8, sample.params::float8, sample.acts::float8{{parameters}}
 FROM webapp_sample sample JOIN frontier ON frontier.id = sample.batch_id
-WHERE sample.error IS NOT NULL OR sample.position < frontier.position
+WHERE (sample.error IS NOT NULL OR sample.position < frontier.position) AND sample.id NOT IN (SELECT id FROM repeated)
 ORDER BY sample.batch_id, sample.position
 LIMIT %(limit)s
-"""
+"""  # noqa: S608  (constants)
 
 
 def load_population(*, space: Space, regime: Regime, error: ErrorChoice = "final") -> Population:
@@ -142,11 +175,10 @@ def load_trained(
         "regime": regime.pk,
         "batch": batch.pk if batch else None,
         "limit": LARGEST_POPULATION,
-        "own_doing": [kind.value for kind in OWN_DOING],
     }
     with connection.cursor() as cursor:
         cursor.execute(COUNTS, values)
-        pending, cancelled, undrawn = (int(count) for count in cursor.fetchone())
+        pending, cancelled, undrawn, repeated, looked_at = cursor.fetchone()
         table = _copied(cursor, *_columns_statement(paths, error, values), width=7 + len(paths))
     in_prefix, errors = table[:, 0] == 1, table[:, 3]
     columns = {name: table[:, k] for k, name in enumerate([SAMPLE_ID, "error", *COMPLEXITIES, *paths], start=2)}
@@ -154,14 +186,20 @@ def load_trained(
     used, failed = in_prefix & np.isfinite(errors), in_prefix & np.isinf(errors)
     population = Population.from_columns(
         {name: column[used] for name, column in ordered.items()},
-        pending=pending + undrawn,
+        pending=pending + int(undrawn),
         missing=int((in_prefix & np.isnan(errors)).sum()),
         failures={name: column[failed] for name, column in ordered.items() if name != "error"},
     )
     before = in_prefix & (table[:, 1] == 1)
     drawn = np.flatnonzero(before)[np.argsort(table[before, 2])]
     return TrainedPopulation(
-        population, ahead=errors[~in_prefix], cancelled=cancelled, in_order=errors[drawn], in_order_ids=table[drawn, 2]
+        population,
+        ahead=errors[~in_prefix],
+        cancelled=cancelled,
+        in_order=errors[drawn],
+        in_order_ids=table[drawn, 2],
+        repeated=repeated,
+        looked_at=looked_at,
     )
 
 

@@ -66,8 +66,9 @@ class MethodFacts:
         return sum(line.trained for line in self.populations)
 
     @property
-    def failed(self) -> int:
-        return sum(line.failed for line in self.populations)
+    def ended(self) -> int:
+        """Designs with an error or without one."""
+        return sum(line.trained + line.failed + line.missing for line in self.populations)
 
     @property
     def pending(self) -> int:

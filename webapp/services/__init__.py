@@ -4,6 +4,7 @@ from webapp.services.accounts import change_password, create_account, create_tea
 from webapp.services.api_tokens import create_api_token, note_api_token_used, revoke_api_token
 from webapp.services.batches import (
     DrawClaim,
+    SeedTaken,
     cancel_batch,
     claim_draw,
     create_sample_batch,
@@ -14,6 +15,7 @@ from webapp.services.batches import (
     renew_draw,
     resume_batch,
     retry_failed_runs,
+    same_draw,
     set_priority,
     store_samples,
 )
@@ -97,6 +99,7 @@ __all__ = [
     "NotificationMail",
     "Obstacle",
     "Refused",
+    "SeedTaken",
     "accept_invitation",
     "add_tag",
     "allow_password_mail",
@@ -163,6 +166,7 @@ __all__ = [
     "revoke_api_token",
     "revoke_invitation",
     "revoke_link",
+    "same_draw",
     "set_priority",
     "set_tags",
     "share_result_page",

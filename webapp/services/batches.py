@@ -19,6 +19,7 @@ from engine.spaces import AnyNetSpace, RegNetSpace, space_from_json
 from engine.spaces.sampling import Draw
 from engine.training.regimes import Regime as EngineRegime
 from webapp.models import (
+    NEVER_DRAWN,
     BatchState,
     DrawCause,
     EventKind,
@@ -36,6 +37,7 @@ from webapp.services.errors import Refused
 from webapp.services.events import record_event
 from webapp.services.filing import locked_row
 from webapp.services.notifications import tell_cancelled, tell_not_drawn
+from webapp.services.plans import change_plan
 
 LARGEST_BATCH = 10_000
 WAITING_RUNS_A_TEAM = 100_000
@@ -54,19 +56,55 @@ class DrawClaim:
     seed: int
 
 
-@transaction.atomic
+class SeedTaken(Refused):
+    """Refused because ``batches`` draw the same designs."""
+
+    def __init__(self, batches: Sequence[SampleBatch]) -> None:
+        super().__init__(" ".join(f"Batch {batch.pk} {same_draw(batch)}" for batch in batches))
+        self.batches = batches
+
+
+def same_draw(batch: SampleBatch) -> str:
+    """What a batch does that another one may not do again, with what to do instead, after its name."""
+    verb = "has already drawn" if batch.state == BatchState.READY else "is already to draw"
+    return (
+        f"{verb} this space under {batch.regime.name} with seed {batch.seed}: extend batch {batch.pk} instead, "
+        "or choose another seed."
+    )
+
+
 def create_sample_batch(
     *, space: Space, regime: Regime, size: int, seed: int, actor: User, priority: int = 0
 ) -> SampleBatch:
     """Queue the draw of ``size`` designs and, after it, their training."""
-    if space.team_id != regime.team_id:
+    (batch,) = create_sample_batches(
+        space=space, regimes=[regime], size=size, seed=seed, actor=actor, priority=priority
+    )
+    return batch
+
+
+@transaction.atomic
+def create_sample_batches(
+    *, space: Space, regimes: Sequence[Regime], size: int, seed: int, actor: User, priority: int = 0
+) -> list[SampleBatch]:
+    """Queue the same draw under each of several regimes: all of them, or where one is refused none."""
+    if any(space.team_id != regime.team_id for regime in regimes):
         raise Refused("The space and the regime belong to different teams.")
     if not 1 <= size <= LARGEST_BATCH:
         raise Refused(f"size must lie between 1 and {LARGEST_BATCH:,}, got {size:,}.")
-    _check_quota(space.team, size)
-    # Locked, so that a space or regime cannot be changed or deleted in the moment its first batch appears.
+    # Locked, so that a space or regime cannot be changed or deleted in the moment its first batch appears, and that of
+    # two equal requests at once the second sees the batch of the first. In one order, so that two people who queue the
+    # same regimes never wait for each other's locks.
     locked_row(space)
-    locked_row(regime)
+    ordered = [locked_row(row) for row in sorted(set(regimes), key=lambda row: row.pk)]
+    same = SampleBatch.objects.filter(space=space, regime__in=ordered, seed=seed).exclude(state__in=NEVER_DRAWN)
+    if taken := {batch.regime_id: batch for batch in same.select_related("regime").order_by("-pk")}:
+        raise SeedTaken([taken[regime_id] for regime_id in sorted(taken)])
+    return [_create(space, row, size=size, seed=seed, actor=actor, priority=priority) for row in ordered]
+
+
+def _create(space: Space, regime: Regime, *, size: int, seed: int, actor: User, priority: int) -> SampleBatch:
+    _check_quota(space.team, size)
     batch = SampleBatch.objects.create(
         space=space, regime=regime, size=size, seed=seed, priority=priority, created_by=actor
     )
@@ -94,16 +132,6 @@ def _check_quota(team: Team, size: int) -> None:
             f"The team has {waiting + designs:,} runs and {draws} draws waiting; the limits are "
             f"{WAITING_RUNS_A_TEAM:,} runs and 100 draws. Wait for some to end, or cancel some."
         )
-
-
-@transaction.atomic
-def create_sample_batches(
-    *, space: Space, regimes: Sequence[Regime], size: int, seed: int, actor: User
-) -> list[SampleBatch]:
-    """Queue the same draw under each of several regimes: all of them, or where one is refused none."""
-    # In one order, so that two people who queue the same regimes never wait for each other's locks.
-    ordered = sorted({row.pk: row for row in regimes}.values(), key=lambda row: row.pk)
-    return [create_sample_batch(space=space, regime=row, size=size, seed=seed, actor=actor) for row in ordered]
 
 
 @transaction.atomic
@@ -268,6 +296,7 @@ def cancel_batch(*, batch: SampleBatch, actor: User) -> int:
         message = "Cancelled before its designs were drawn."
         stopped = undrawn.update(state=BatchState.FAILED, lease_until=None, cause=DrawCause.CANCELLED, message=message)
     if cancelled or stopped:
+        change_plan(batch)
         tell_cancelled(batch=batch, actor=actor, runs=cancelled)
     _record(batch, actor, f"cancelled {cancelled} runs of")
     return cancelled
@@ -295,6 +324,8 @@ def retry_failed_runs(*, batch: SampleBatch, actor: User, kind: str = "", cancel
     )
     if count:
         _take_back_errors(batch)
+        if cancelled:
+            change_plan(batch)
         again = {"end_told": False} if cancelled else {"end_told": False, "failures_told": False}
         SampleBatch.objects.filter(pk=batch.pk).update(archived_at=None, **again)
     _record(batch, actor, f"retried {count} runs of")

@@ -34,6 +34,7 @@ from webapp.models import (
 from webapp.models.filing import MOST_TAGS, Filed
 from webapp.services.errors import Refused
 from webapp.services.events import record_event
+from webapp.services.plans import leave_plan
 
 NOUNS: dict[type[Filed], str] = {
     Space: "space",
@@ -185,6 +186,7 @@ def delete(*, row: Filed, actor: User) -> None:
     try:
         with transaction.atomic():
             if isinstance(locked, SampleBatch):
+                leave_plan(locked)
                 _delete_runs(locked)
             locked.delete()
             connection.check_constraints()  # now and not at the commit, so that the refusal can be told

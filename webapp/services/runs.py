@@ -23,6 +23,7 @@ from engine.errors import EngineError
 from engine.training.regimes import Regime as EngineRegime
 from webapp.models import OWN_DOING, FailureKind, Run, RunState, Sample
 from webapp.services.notifications import tell_of_batches
+from webapp.services.plans import keep_plan
 
 if TYPE_CHECKING:  # engine.training.loop imports torch, which the web processes must not load
     from engine.training.loop import EpochResult, TrainingResult
@@ -258,6 +259,7 @@ def record_result(claim: Claim, result: TrainingResult, *, device_slots: int) ->
         return Run.objects.filter(pk=claim.run_id, attempt=claim.attempt, state=RunState.DONE).exists()
     _complete_epochs(claim, result.epochs)
     record_sample_errors([claim.sample_id])
+    keep_plan(claim.batch_id)
     if not Run.objects.filter(batch=claim.batch_id, state=RunState.QUEUED).exists():
         tell_of_batches(claim.batch_id)  # where one still waits it can't have been the batch's last
     return True
@@ -319,6 +321,8 @@ def _end_attempt(run_id: int, attempt: int, *, kind: FailureKind, message: str) 
     state, batch_id, sample_id = row
     if state == RunState.FAILED:
         record_sample_errors([sample_id])
+        if kind.is_own_doing:
+            keep_plan(batch_id)
         tell_of_batches(batch_id)
     return RunState(state)
 

@@ -15,7 +15,8 @@ from django.utils import timezone
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from webapp import plots, queries, wording
+from engine.designs import Design
+from webapp import plots, queries, space_words, wording
 from webapp.analysis.lines import SmallCurve
 from webapp.analysis.tables import NONE, Cell, Estimate, SampleId, Table, Target, Widths
 from webapp.analysis.tables import Population as PopulationCell
@@ -63,6 +64,11 @@ def large(count: float) -> str:
 def exact(count: int) -> str:
     """Every digit of an integer, as long as they can be read."""
     return f"{count:,}" if count < 10**60 else wording.large(count)
+
+
+@register.filter
+def design_words(design: Design) -> str:
+    return space_words.design_words(design)
 
 
 @register.filter
@@ -135,13 +141,15 @@ def swatch(slot: int, dash: int | None = None) -> SafeString:
 
 @register.simple_tag
 def outline(curve: Outline, slot: int, low: float, high: float) -> SafeString:
-    picture = plots.quantile_sparkline([(int(slot), curve.quantiles)], x_range=(low, high))
+    picture = plots.quantile_sparkline([(int(slot), curve.quantiles, curve.top)], x_range=(low, high))
     return mark_safe(picture)  # noqa: S308  (numbers only)
 
 
 @register.simple_tag
 def sparklines(curves: Sequence[SmallCurve], low: float, high: float) -> SafeString:
-    picture = plots.quantile_sparkline([(curve.slot, curve.quantiles) for curve in curves], x_range=(low, high))
+    picture = plots.quantile_sparkline(
+        [(curve.slot, curve.quantiles, curve.top) for curve in curves], x_range=(low, high)
+    )
     return mark_safe(picture)  # noqa: S308  (numbers only)
 
 

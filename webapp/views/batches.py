@@ -13,6 +13,7 @@ from django.db.models.functions import Lower
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.html import format_html_join
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from engine.spaces import space_from_json
@@ -22,7 +23,7 @@ from webapp.access import TeamRequest, batch_of, team_action, team_form, team_pa
 from webapp.analysis import SpacePopulation
 from webapp.analysis.statistics import at_version
 from webapp.files.exports import csv_response
-from webapp.forms import BatchForm, ExtendForm, PauseForm, PriorityForm, RetryForm, fresh_seed
+from webapp.forms import BatchForm, ExtendForm, PauseForm, PriorityForm, RetryForm
 from webapp.forms.batches import PRIORITIES
 from webapp.forms.lists import Choice, Listing, read_list
 from webapp.models import FailureKind, RunState, SampleBatch
@@ -35,7 +36,7 @@ from webapp.pages.previews import exact_size
 from webapp.pages.regime_choices import regime_choices
 from webapp.pages.steps import step_bar
 from webapp.queries import BatchProgress
-from webapp.services import Refused
+from webapp.services import Refused, SeedTaken, same_draw
 from webapp.wording import counted, joined
 
 ENDED_A_PAGE = 25
@@ -103,6 +104,8 @@ def new_batch(request: TeamRequest) -> HttpResponse:
                     seed=data["seed"],
                 )
                 transaction.on_commit(publish_draw)
+        except SeedTaken as refusal:
+            form.add_error("seed", _taken_seed(refusal))
         except Refused as refusal:
             form.add_error(None, str(refusal))
         else:
@@ -110,6 +113,12 @@ def new_batch(request: TeamRequest) -> HttpResponse:
             messages.success(request, f"Queued: {counted(data['size'], 'design')} of {data['space']} under {names}.")
             return redirect("batch", made[0].pk) if len(made) == 1 else redirect("space", data["space"].pk)
     return render(request, "batches/new.html", {"section": "batches", "form": form, **_choices(form)})
+
+
+def _taken_seed(refusal: SeedTaken) -> str:
+    """What refuses it, with links to the batches."""
+    batches = [(reverse("batch", args=[batch.pk]), batch.pk, same_draw(batch)) for batch in refusal.batches]
+    return format_html_join(" ", '<a href="{}">Batch {}</a> {}', batches)
 
 
 def _choices(form: BatchForm) -> dict[str, object]:
@@ -128,8 +137,10 @@ def _initial_batch(request: TeamRequest) -> dict[str, object]:
     """From the address: ?space=1&regime=2&regime=3; the regime that the team uses most where none is named."""
     named = [value for value in request.GET.getlist("regime") if value.isdecimal()]
     initial: dict[str, Any] = {
-        "regime": named or list(queries.team_regimes(request.team)[:1]), "size": DEFAULT_SIZE, "seed": fresh_seed()
-    }  # fmt: skip
+        "regime": named or list(queries.team_regimes(request.team)[:1]),
+        "size": DEFAULT_SIZE,
+        "seed": queries.free_seed(request.team),
+    }
     space = request.GET.get("space", "")
     return initial | ({"space": space} if space.isdecimal() else {})
 

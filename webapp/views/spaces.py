@@ -26,7 +26,7 @@ from webapp.models import Family, Regime, Space
 from webapp.pages.edf_figures import WHAT_IF, what_if_figure
 from webapp.pages.figures import Figure
 from webapp.pages.lineage import Lineage, lineage, part
-from webapp.pages.previews import SPREAD, Preview, exact_size, preview, spread_numbers
+from webapp.pages.previews import SPREAD, Preview, contained, exact_size, preview, spread_numbers
 from webapp.pages.steps import analysis_url, step_bar
 from webapp.queries.costs import RegimeCost
 from webapp.services import Refused
@@ -89,7 +89,7 @@ def space_page(request: TeamRequest, space_id: int) -> HttpResponse:
         "row": row,
         "description": describe(space),
         "size": exact_size(space),
-        "inside": space.is_subset_of(parent) if parent else None,
+        "inside": contained(space, parent) if parent else None,
         "difference": difference(space, parent) if parent else [],
         **_paged(family, request.GET.get("page") or position // A_PAGE + 1),
         "facts": facts,

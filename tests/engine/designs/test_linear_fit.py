@@ -77,6 +77,8 @@ def test_many_designs_have_the_errors_of_each():
     errors = fit_errors(designs)
     assert errors == pytest.approx([fit_quantized_linear(design).error for design in designs])
     assert errors == pytest.approx([fit_error(design) for design in designs])
+    on_the_grid = [fit_quantized_linear(design, refine=False).error for design in designs]
+    assert fit_errors(designs, refine=False).tolist() == on_the_grid
 
 
 def test_regnets_are_fitted_far_better_than_anynets():

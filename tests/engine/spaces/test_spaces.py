@@ -1,4 +1,4 @@
-"""Spaces: exact sizes, membership and proofs of inclusion, with their reasons."""
+"""Spaces: exact sizes, and membership with its reasons."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ def test_membership_names_the_rule_that_fails():
     assert presets.space("AnyNetX-C").contains(design)
     answer = presets.space("AnyNetX-D").contains(design)
     assert not answer
-    assert answer.reason == "No stage narrower than the one before: not so for 16, 8, 8, 8."
+    assert answer.reason == "Widths non-decreasing: not so for 16, 8, 8, 8."
 
 
 def test_another_number_of_stages_is_outside():
@@ -265,128 +265,9 @@ def test_limits_of_complexity_are_part_of_membership():
     design = presets.design("RegNetX-400MF")
     assert RegNetSpace(**laws, params_limit=(3, 5.5), acts_limit=6.5).contains(design)
     assert RegNetSpace(**laws, params_limit=(1, 1)).contains(design).reason == (
-        "5,157,512, where less than 1,397,679 is allowed."
+        "5,157,512 params at 224 px with 1,000 classes, where less than 1,397,679 is allowed."
     )
     assert not RegNetSpace(**laws, acts_limit=1).contains(design)
     assert RegNetSpace(**laws, acts_limit=6.5).contains(design, resolution=32)
     # Laws and stages alone make the probability; the limits are part of the acceptance under a regime.
     assert RegNetSpace(**laws, acts_limit=1).log_probability(design) == pytest.approx(math.log(1 / 17))
-
-
-CHAIN = ["AnyNetX-E", "AnyNetX-D", "AnyNetX-C", "AnyNetX-B", "AnyNetX-A"]
-
-
-@pytest.mark.parametrize(("child", "parent"), [*itertools.combinations(CHAIN, 2)])
-def test_each_refinement_of_the_paper_lies_in_those_before_and_not_the_other_way(child, parent):
-    assert presets.space(child).is_subset_of(presets.space(parent))
-    answer = presets.space(parent).is_subset_of(presets.space(child))
-    assert not answer
-    assert answer.reason.endswith("not implied.")
-
-
-def test_a_space_lies_in_itself():
-    for name in presets.space_names():
-        assert presets.space(name).is_subset_of(presets.space(name)), name
-
-
-@pytest.mark.parametrize(
-    ("child", "parent"),
-    [
-        ("RegNetX-in-AnyNetX-D", "AnyNetX-D"),
-        ("RegNetX-in-AnyNetX-D", "AnyNetX-A"),
-        ("RegNetX-small", "AnyNetX-D-small"),
-        ("RegNetX-w_m-2", "RegNetX"),
-        ("RegNetX-w_0-w_a", "RegNetX"),
-        ("RegNetX-constrained", "RegNetX"),
-    ],
-)
-def test_refinements_of_presets_are_proven(child, parent):
-    answer = presets.space(child).is_subset_of(presets.space(parent))
-    assert answer
-    assert answer.reason == ""
-    assert all(part.holds and part.reason for part in answer.parts)
-
-
-@pytest.mark.parametrize(
-    ("child", "parent", "reason"),
-    [
-        ("RegNetX", "AnyNetX-D", "d_1 can be up to 25, but in the parent it is uniform, 1 to 16, step 1."),
-        ("RegNetX-in-AnyNetX-D", "AnyNetX-E", "No stage with fewer blocks than the one before: not implied."),
-        ("RegNetX", "RegNetX-w_m-2", "w_m can be 3, but in the parent it is choice of 2."),
-        ("RegNetX", "RegNetX-w_0-w_a", "w_0 and w_a are not always equal."),
-        ("RegNetX", "RegNetX-constrained", "params_limit is 3, 5.5 in the parent, here none."),
-        ("RegNetX-3-stages", "RegNetX", "3 stages, the parent allows 4."),
-        ("RegNetX", "RegNetX-in-AnyNetX-D", "group_width can be 128, but in the parent it is powers of two, 8 to 32."),
-        ("RegNetX", "AnyNetX-A-3-stages", "stages is 4, not 3."),
-        ("AnyNetX-A", "RegNetX", "A space of stages given one by one can't be shown to lie in a RegNet space."),
-        ("AnyNetR-A", "AnyNetX-A", "The space gives groups by their number, the parent the other way round."),
-        ("AnyNetY-A", "AnyNetX-A", "se_ratio is 0.25, not 0."),
-    ],
-)  # fmt: skip
-def test_what_is_not_implied_is_named(child, parent, reason):
-    answer = presets.space(child).is_subset_of(presets.space(parent))
-    assert not answer
-    assert answer.reason == reason
-
-
-def test_all_bounds_that_a_regnet_space_breaks_are_listed():
-    answer = presets.space("RegNetX").is_subset_of(presets.space("AnyNetX-D"))
-    failing = [part.name for part in answer.parts if not part.holds]
-    assert failing == ["d_1", "d_2", "d_3", "d_4", "w_3", "w_4", "g_1", "g_2", "g_3", "g_4"]
-
-
-def test_a_limit_that_the_laws_keep_anyway_is_implied():
-    parent = regnet(stage_width_limit=10_000, stage_depth_limit=7)
-    assert regnet().is_subset_of(parent)
-    assert not regnet().is_subset_of(regnet(stage_width_limit=64))
-    assert not regnet().is_subset_of(regnet(stage_depth_limit=3))
-
-
-def test_a_rule_that_the_laws_keep_anyway_is_implied():
-    child = anynet(widths=(choice([8, 16]), choice([16, 32])), group_widths=choice([8]))
-    assert child.is_subset_of(anynet(rules=("widths_non_decreasing", "shared_group_width")))
-
-
-@settings(max_examples=30, deadline=None)
-@given(
-    ranges=st.lists(st.tuples(st.integers(1, 3), st.integers(0, 2)), min_size=4, max_size=4),
-    rules=st.tuples(st.sets(st.sampled_from(sorted(RULES))), st.sets(st.sampled_from(sorted(RULES)))),
-)
-def test_a_proven_subset_contains_no_design_outside_its_parent(ranges, rules):
-    laws = [uniform(low=low, high=low + more) for low, more in ranges]
-    small = {"widths": choice([8, 16]), "group_widths": choice([1]), "bottleneck_ratios": choice([1, 2])}
-    child = anynet_or_none(depths=tuple(laws[:2]), rules=tuple(rules[0]), **small)
-    parent = anynet_or_none(depths=tuple(laws[2:]), rules=tuple(rules[1]), **small)
-    if child and parent:
-        outside = [one for one in all_anynets(child) if child.contains(one) and not parent.contains(one)]
-        assert bool(child.is_subset_of(parent)) == (not outside)
-
-
-def anynet_or_none(**changes):
-    try:
-        return anynet(**changes)
-    except ValueError:
-        return None
-
-
-@pytest.mark.parametrize("name", ["RegNetX-in-AnyNetX-D", "RegNetX-small"])
-def test_generated_stages_keep_the_bounds_that_proofs_rely_on(name):
-    space = presets.space(name)
-    parent = presets.space("AnyNetX-D" if name.endswith("D") else "AnyNetX-D-small")
-    generator = np.random.default_rng(3)
-    drawn = {key: one.draw(generator, 300) for key, one in space.sequences.items()}
-    checked = 0
-    for at in range(300):
-        values = {key: column[:, at].tolist() for key, column in drawn.items()}
-        w_0, w_a = values.pop("w")
-        try:
-            design = RegNetDesign(
-                w_0=w_0, w_a=w_a, trunk=space.trunk,
-                **{key: value[0] for key, value in values.items()},
-            )  # fmt: skip
-        except InvalidDesign:
-            continue
-        if space.contains(design):
-            checked += 1
-            assert parent.contains(design)
-    assert checked > 5

@@ -44,6 +44,18 @@ def test_the_curve_of_a_large_population_equals_the_hypergeometric_law() -> None
 def test_a_point_off_the_curve_is_refused() -> None:
     with pytest.raises(InvalidPopulation, match="m must be at most 2, got 3"):
         random_search_curve([1.0, 2.0]).at(3)
+    with pytest.raises(InvalidPopulation, match="m must be on the curve, got 2"):
+        random_search_curve([1.0, 2.0, 3.0], sizes=[1, 3]).at(2)
+    with pytest.raises(InvalidPopulation, match=r"sizes must lie between 1 and 2, got \[1, 3\]"):
+        random_search_curve([1.0, 2.0], sizes=[3, 1])
+
+
+def test_a_curve_at_some_sizes_has_those_points_of_the_whole_curve() -> None:
+    errors = np.random.default_rng(1).uniform(30, 90, 3_000)
+    sizes = [1, 2, 31, 32, 33, 500, 2_999, 3_000]
+    curve, whole = random_search_curve(errors, sizes=[*reversed(sizes), 31]), random_search_curve(errors)
+    assert (curve.m.tolist(), curve.n) == (sizes, 3_000)
+    assert curve.expected_min == pytest.approx([whole.at(m) for m in sizes], abs=1e-9)
 
 
 def test_all_samples_are_at_no_distance_from_themselves() -> None:

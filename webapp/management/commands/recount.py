@@ -12,7 +12,8 @@ from webapp import queries, services
 from webapp.models import KeptSummary
 
 A_PAGE = 50  # populations that are counted at once
-NUMBERS = ("batches", "designs", "trained", "mean_error", "pending", "failed", "used", "lowest", "mean", "quantiles")
+NUMBERS = ("batches", "designs", "trained", "mean_error", "pending", "failed", "missing", "repeated", "used", "lowest",
+           "mean", "quantiles")  # fmt: skip
 
 
 class Command(BaseCommand):
