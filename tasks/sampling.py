@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import close_old_connections, connection
 
 from engine.errors import EngineError, SamplingExhausted
-from engine.spaces.sampling import draw_designs
+from engine.spaces.sampling import count_accepted, draw_designs
 from tasks.celery import app
 from tasks.processes import DATABASE_AWAY, HOUSEKEEPING, end_with_supervisor, has_role, poll, start_thread
 from tasks.publish import publish_permits
@@ -63,15 +63,10 @@ def _lease_kept(claim: DrawClaim) -> Iterator[None]:
 def _draw(claim: DrawClaim) -> None:
     try:
         with _lease_kept(claim):
-            draw = draw_designs(
-                claim.space,
-                size=claim.size,
-                seed=claim.seed,
-                window=claim.regime.window,
-                resolution=claim.regime.resolution,
-                in_channels=claim.regime.in_channels,
-                num_classes=claim.regime.num_classes,
-            )
+            images = claim.regime.resolution, claim.regime.in_channels, claim.regime.num_classes
+            asked = dict(zip(("resolution", "in_channels", "num_classes"), images, strict=True))
+            draw = draw_designs(claim.space, size=claim.size, seed=claim.seed, window=claim.regime.window, **asked)
+            counted = count_accepted(claim.space, seed=claim.seed, window=claim.regime.window, **asked)
     except SamplingExhausted as error:
         services.fail_draw(claim=claim, cause=DrawCause.EXHAUSTED, message=str(error))
         return
@@ -83,7 +78,7 @@ def _draw(claim: DrawClaim) -> None:
         message = f"{type(error).__name__}: {error}"
         services.fail_draw(claim=claim, cause=DrawCause.CODE_ERROR, message=message)
         return
-    publish_permits(services.store_samples(claim=claim, draw=draw))
+    publish_permits(services.store_samples(claim=claim, draw=draw, counted=counted))
 
 
 # Not worker_ready, which waits for the broker: draws are found without one.

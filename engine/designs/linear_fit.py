@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from engine.checks import LARGEST_WHOLE, sequence, whole_number
 from engine.designs.design import Design
+from engine.designs.fit_search import closest
 from engine.designs.parameters import MOST_STAGES, regnet_parameters
 from engine.designs.stages import LARGEST_REGNET_DEPTH, WIDTH_QUANTUM, Floats, Ints, level_widths, stage_starts
 from engine.errors import InvalidDesign
@@ -70,7 +71,8 @@ def fit_quantized_linear(
     stage_depths, stage_widths : sequence of int, optional
         Blocks and widths of the stages.
     refine : bool
-        Whether to search on from the best point of the grid (w_0 in steps of 8, w_a of 1, w_m of 0.1).
+        Whether to search on from the best point of the grid (w_0 in steps of 8, w_a of 1, w_m of 0.1), and where
+        stages begin and how wide they are (`engine.designs.fit_search`): a RegNet then fits itself with error 0.
 
     Returns
     -------
@@ -268,13 +270,27 @@ def _grid_points(stages: int, depth: int) -> tuple[Floats, _Runs]:
 
 
 def _fit(stages: _Stages, points: Floats, runs: _Runs, *, refine: bool) -> LinearFit | None:
-    """The best fit among the points, whose runs are given; None if there are no points."""
+    """The best fit among the points, whose runs are given; None if there are no points.
+
+    To refine it, stages near those of a RegNet are searched exactly, and others beside the best point.
+    """
     if not points.shape[1]:
         return None
     errors = stages.errors(runs)
     best = int(np.argmin(errors))
-    found = tuple(points[:, best].tolist())
-    return stages.fit_of(*(_refined(stages, found, float(errors[best])) if refine else found))
+    found, error = tuple(points[:, best].tolist()), float(errors[best])
+    if not refine:
+        return stages.fit_of(*found)
+    exact = _exactly(stages)
+    if exact is not None and exact.error <= error:
+        return exact
+    return stages.fit_of(*_refined(stages, found, error))
+
+
+def _exactly(stages: _Stages) -> LinearFit | None:
+    """The best fit of the search that finds every RegNet itself."""
+    found = closest(stages.depths, stages.widths)
+    return None if found is None else stages.fit_of(found.w_0, found.w_a, found.w_m)
 
 
 def _refined(stages: _Stages, found: tuple[float, float, float], error: float) -> tuple[float, float, float]:

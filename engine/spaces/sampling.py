@@ -23,6 +23,10 @@ CHUNK = 16_384
 LARGEST_DRAW = 100_000
 MAX_CANDIDATES = 10_000_000
 MAX_SECONDS = 60.0
+ENOUGH_ACCEPTED = 2_000
+MOST_COUNTED = 1_000_000
+MAX_COUNTING_SECONDS = 10.0
+COUNTING = 1  # in the seeds of candidates that are only counted
 # The 97.5 percentile of the normal law.
 Z_95 = 1.959963984540054
 
@@ -68,6 +72,55 @@ class Draw:
         left_out = ("designs", *COMPLEXITIES)
         values = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in left_out}
         return {"found": len(self.designs), **values, "acceptance_interval": list(self.acceptance_interval)}
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How many of so many candidates lay inside the window and met every condition, whether repeated or not."""
+
+    accepted: int
+    drawn: int
+
+    def report(self) -> JsonObject:
+        """As it stands in the report of a batch."""
+        return {"accepted": self.accepted, "drawn": self.drawn}
+
+
+def count_accepted(
+    space: Space,
+    *,
+    seed: int,
+    window: Window | None = None,
+    resolution: int,
+    in_channels: int = 3,
+    num_classes: int = 1000,
+    enough: int = ENOUGH_ACCEPTED,
+    most: int = MOST_COUNTED,
+    max_seconds: float = MAX_COUNTING_SECONDS,
+) -> Counted:
+    """Count candidates of their own, none of them kept, until ``enough`` are accepted, ``most`` drawn or time is over.
+
+    It ends at an accepted one, so that (accepted - 1) / (drawn - 1) estimates the acceptance without bias. Other
+    arguments as in `draw_designs`, whose candidates are others of the same law.
+    """
+    enough = whole_number(enough, parameter="enough", error=EngineError)
+    most = whole_number(most, parameter="most", error=EngineError)
+    deadline = time.monotonic() + positive_number(max_seconds, parameter="max_seconds", error=EngineError)
+    image = check_image(resolution=resolution, in_channels=in_channels, num_classes=num_classes)
+    search = _Search(size=1, window=window or Window(), image=image)
+    accepted = drawn = 0
+    for number in count():
+        generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number, COUNTING)))
+        candidates = draw_candidates(space, generator, CHUNK)
+        search.judge(candidates)
+        places = np.flatnonzero(candidates.reasons[: most - drawn] == 0)[: enough - accepted]
+        accepted += len(places)
+        if accepted >= enough:
+            return Counted(accepted, drawn + int(places[-1]) + 1)
+        drawn += min(CHUNK, most - drawn)
+        if drawn >= most or time.monotonic() > deadline:
+            return Counted(accepted, drawn)
+    raise AssertionError("the loop above has no end of its own")
 
 
 def draw_designs(
@@ -155,10 +208,7 @@ class _Search:
 
     def add(self, candidates: Candidates, *, most: int) -> None:
         """Look at the first ``most`` candidates, or fewer where that completes the draw."""
-        costs, fits = count_columns(candidates.columns, **self.image)
-        candidates.reject(~fits, "uncountable")
-        candidates.reject_over_limits(costs)
-        self._reject_outside(candidates, costs)
+        costs = self.judge(candidates)
         end = min(most, len(candidates.reasons))
         accepted = np.flatnonzero(candidates.reasons[candidates.kept] == 0)
         for row in accepted:
@@ -169,6 +219,14 @@ class _Search:
             if self.is_complete:
                 end = position + 1
         self._count(candidates, candidates.kept[accepted], end)
+
+    def judge(self, candidates: Candidates) -> Complexities:
+        """Reject those that can't be counted, are over the space's limits or outside the window."""
+        costs, fits = count_columns(candidates.columns, **self.image)
+        candidates.reject(~fits, "uncountable")
+        candidates.reject_over_limits(costs)
+        self._reject_outside(candidates, costs)
+        return costs
 
     def result(self) -> Draw:
         costs = np.array(self.costs).reshape(-1, 3)

@@ -40,14 +40,19 @@ class Source:
     space : AnyNetSpace or RegNetSpace
         Where they were drawn from.
     acceptance : float
-        Share of the space's draws that the regime's window accepted, `Draw.acceptance`. It only matters where samples
-        of several spaces are pooled.
+        Share of the space's draws that the regime's window accepts, where it is known exactly; else the estimate
+        (accepted - 1) / (drawn - 1). It only matters where samples of several spaces are pooled.
+    accepted, drawn : int
+        Candidates that the window accepted, repeated ones included, of so many: `engine.spaces.sampling.Counted`.
+        None are drawn where the acceptance is exact.
     """
 
     errors: Errors
     designs: Sequence[Design]
     space: BaseSpace
     acceptance: float = 1.0
+    accepted: int = 0
+    drawn: int = 0
 
     def __post_init__(self) -> None:
         errors = check_errors(self.errors)
@@ -59,7 +64,23 @@ class Source:
             raise InvalidPopulation(
                 f"acceptance must lie above 0 and at most at 1, got {self.acceptance}.", parameter="acceptance"
             )
+        if not 0 <= self.accepted <= self.drawn or (self.drawn > 0 and not self.accepted):
+            raise InvalidPopulation(
+                f"accepted must be at least 1 and at most drawn, got {self.accepted} of {self.drawn}.",
+                parameter="accepted",
+                value=self.accepted,
+            )
         object.__setattr__(self, "errors", errors)
+        if self.accepted > 1:
+            object.__setattr__(self, "acceptance", (self.accepted - 1) / (self.drawn - 1))
+        elif self.accepted:
+            object.__setattr__(self, "acceptance", 1 / self.drawn)
+
+    def acceptances(self, rng: np.random.Generator, size: int) -> FloatArray:
+        """Acceptances that would have been counted as likely, shape (size,); the exact one where it is known."""
+        if not self.drawn:
+            return np.full(size, self.acceptance)
+        return rng.beta(self.accepted, self.drawn - self.accepted + 1, size=size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +118,8 @@ def reweight(sources: Sequence[Source], target: BaseSpace, *, confidence: float 
 
     A sample x has weight q(x) / sum_j (n_j / N) p_j(x), q and p_j the laws of the target and of the sources (each p_j
     divided by its acceptance): importance sampling with the balance heuristic of Veach & Guibas 1995, self-normalised.
+    Each resample of the bootstrap draws the acceptances that are not exact anew, from Beta(accepted,
+    drawn - accepted + 1).
     Where the target's law is the source's own conditioned, the weights are 0 and 1 and it is a `what_if`.
 
     Parameters
@@ -120,7 +143,8 @@ def reweight(sources: Sequence[Source], target: BaseSpace, *, confidence: float 
     _check_covered([source.space for source in sources], target)
     counts = np.array([len(source.designs) for source in sources])
     errors = np.concatenate([check_errors(source.errors) for source in sources])
-    weights = _weights(sources, target, counts)
+    parts, wanted = _probabilities_of(sources, target, counts)
+    weights = wanted / (1 / np.array([source.acceptance for source in sources]) @ parts)
     effective = float(weights.sum() ** 2 / np.sum(weights**2)) if weights.any() else 0.0
     if effective < FEWEST_EFFECTIVE:
         raise InvalidPopulation(
@@ -128,7 +152,9 @@ def reweight(sources: Sequence[Source], target: BaseSpace, *, confidence: float 
             parameter="sources",
             value=effective,
         )
-    means, medians = _resampled(errors, weights, counts, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    inverse = 1 / np.stack([source.acceptances(rng, RESAMPLES) for source in sources], axis=1)
+    means, medians = _resampled(errors, parts, wanted, inverse, counts, rng)
     tails = ((1 - confidence) / 2, (1 + confidence) / 2)
     kept = np.flatnonzero(weights > 0)
     kept = kept[np.argsort(errors[kept], kind="stable")]
@@ -147,19 +173,27 @@ def reweight(sources: Sequence[Source], target: BaseSpace, *, confidence: float 
     )
 
 
-def _weights(sources: Sequence[Source], target: BaseSpace, counts: npt.NDArray[np.int64]) -> FloatArray:
+def _probabilities_of(
+    sources: Sequence[Source], target: BaseSpace, counts: npt.NDArray[np.int64]
+) -> tuple[FloatArray, FloatArray]:
+    """For each design the probability in each source times its share of all samples, shape (sources, n); the target's.
+
+    Acceptances are left out.
+    """
     designs = [design for source in sources for design in source.designs]
-    pooled = np.zeros(len(designs))
-    for share, source in zip(counts / counts.sum(), sources, strict=True):
-        pooled += share / source.acceptance * _probabilities(source.space, designs)
-    if not pooled.all():
-        position = int(np.argmin(pooled))
+    shares = counts / counts.sum()
+    parts = np.stack(
+        [share * _probabilities(source.space, designs) for share, source in zip(shares, sources, strict=True)]
+    )
+    covered = parts.any(axis=0)
+    if not covered.all():
+        position = int(np.argmin(covered))
         raise InvalidPopulation(
             f"Design {position} lies outside all the spaces the designs were drawn from.",
             parameter="designs",
             value=position,
         )
-    return _probabilities(target, designs) / pooled
+    return parts, _probabilities(target, designs)
 
 
 def _probabilities(space: BaseSpace, designs: Sequence[Design]) -> FloatArray:
@@ -167,24 +201,34 @@ def _probabilities(space: BaseSpace, designs: Sequence[Design]) -> FloatArray:
 
 
 def _resampled(
-    errors: FloatArray, weights: FloatArray, counts: npt.NDArray[np.int64], rng: np.random.Generator
+    errors: FloatArray,
+    parts: FloatArray,
+    wanted: FloatArray,
+    inverse: FloatArray,
+    counts: npt.NDArray[np.int64],
+    rng: np.random.Generator,
 ) -> tuple[FloatArray, FloatArray]:
-    """Weighted means and medians of resamples, each of shape (resamples,); sources keep their sizes."""
+    """Weighted means and medians of resamples, each of shape (resamples,); sources keep their sizes.
+
+    ``inverse``, shape (resamples, sources), holds what each source's probabilities are multiplied with.
+    """
     order = np.argsort(errors, kind="stable")
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
-    rising, weights = errors[order], weights[order]
+    rising, parts, wanted = errors[order], parts[:, order], wanted[order]
     means, medians = [], []
-    starts = np.cumsum(counts) - counts
+    starts, done = np.cumsum(counts) - counts, 0
     chunks = zip(*(resampled_rows(int(n), rng, RESAMPLES, width=len(errors)) for n in counts), strict=True)
     for chunk in chunks:
         rows = np.concatenate([rank[start + part] for start, part in zip(starts, chunk, strict=True)], axis=1)
         flat = rows + len(errors) * np.arange(len(rows))[:, None]
         times = np.bincount(flat.ravel(), minlength=len(rows) * len(errors)).reshape(len(rows), len(errors))
-        cumulative = np.cumsum(times * weights, axis=1)
+        weighted = times * (wanted / (inverse[done : done + len(rows)] @ parts))
+        done += len(rows)
+        cumulative = np.cumsum(weighted, axis=1)
         total = cumulative[:, -1]
         some = total > 0  # a resample may by chance hold none of the samples that count
-        means.append((times * weights)[some] @ rising / total[some])
+        means.append(weighted[some] @ rising / total[some])
         medians.append(rising[(cumulative < total[:, None] / 2).sum(axis=1)[some]])
     return np.concatenate(means), np.concatenate(medians)
 

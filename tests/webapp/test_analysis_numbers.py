@@ -345,7 +345,8 @@ def test_a_what_if_asks_the_samples_of_all_spaces_of_the_page_where_that_is_want
             [sample.error for sample in batch.samples.order_by("position")],
             [design_from_json(sample.drawn) for sample in batch.samples.order_by("position")],
             space_from_json(space.definition),
-            batch.report["found"] / batch.report["tried"],
+            accepted=round(batch.report["acceptance"] * batch.report["tried"]),
+            drawn=batch.report["tried"],
         )
         for space, batch in both
     ]
@@ -356,7 +357,7 @@ def test_a_what_if_asks_the_samples_of_all_spaces_of_the_page_where_that_is_want
             f"The samples of AnyNetX-C and AnyNetX-B together, reweighted to what the child would draw: mean error "
             f"{fixed(result.mean)} % {interval(result.mean_interval)}, median {fixed(result.median)} % "
             f"{interval(result.median_interval)}, in brackets 95 %. {result.n} of 80 samples lie inside the child; "
-            f"they are worth {fixed(result.effective_n)} of its own."
+            f"they are worth {fixed(result.effective_n)} of its own, which have to be trained for a verdict."
         )
         in text
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.spaces.sampling import draw_designs
+from engine.spaces.sampling import Counted, draw_designs
 from tests.webapp import rows
 from webapp import services
 from webapp.models import BatchState, DrawCause, Run, Sample, SampleBatch
@@ -33,8 +33,10 @@ def test_a_second_delivery_of_a_draw_adds_nothing() -> None:  # invariant 11
     draw = draw_designs(
         claim.space, size=3, seed=0, window=claim.regime.window, resolution=14, in_channels=1, num_classes=10
     )
-    assert services.store_samples(claim=claim, draw=draw) == 3
+    assert services.store_samples(claim=claim, draw=draw, counted=Counted(2_000, 9_000)) == 3
     assert services.store_samples(claim=claim, draw=draw) == 0
+    report = SampleBatch.objects.get().report
+    assert (report["found"], report["accepted"], report["drawn"]) == (3, 2_000, 9_000)
     assert Sample.objects.count() == 3
 
 

@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from engine.spaces.sampling import Counted
 from tests.webapp import pages, rows
 from webapp import queries, services
 from webapp.models import FailureKind, Run, RunState, Sample, SampleBatch
@@ -218,3 +219,22 @@ def test_the_draw_order_ends_with_the_first_sample_to_come_so_that_it_only_grows
     assert in_order_of(first) == [30.0]
     pages.finish(first, [31.0, 32.0])
     assert in_order_of(first) == [30.0, 31.0, 32.0, 20.0, 21.0]
+
+
+def test_acceptances_are_what_was_counted_on_and_for_older_batches_what_the_draw_saw() -> None:
+    batch = rows.a_study(size=3)
+    space, regime = batch.space, batch.regime
+    report = batch.report
+    own = Counted(round(report["acceptance"] * report["tried"]), report["tried"])
+    assert queries.acceptances(regime, [space.pk]) == {space.pk: own}
+    SampleBatch.objects.update(report=report | {"accepted": 2_000, "drawn": 40_000})
+    assert queries.acceptances(regime, [space.pk]) == {space.pk: Counted(2_000, 40_000)}
+    rows.a_batch(space, regime, batch.created_by, size=3, seed=9)
+    assert queries.acceptances(regime, [space.pk])[space.pk].drawn > 40_000
+
+
+def test_a_network_drawn_before_counts_as_accepted() -> None:
+    batch = rows.a_study(size=3)
+    # A nearly exhausted window: 30 of 100 candidates lay inside, of which 27 were repeated.
+    SampleBatch.objects.update(report=batch.report | {"found": 3, "tried": 100, "acceptance": 0.3})
+    assert queries.acceptances(batch.regime, [batch.space_id]) == {batch.space_id: Counted(30, 100)}

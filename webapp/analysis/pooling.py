@@ -51,7 +51,8 @@ def _estimate_words(reweighted: Reweighted, alike: Sequence[SpacePopulation], mo
         f"{fixed(reweighted.mean)}{NBSP}% {between(reweighted.mean_interval)}, "
         f"median {fixed(reweighted.median)}{NBSP}% {between(reweighted.median_interval)}, in brackets 95{NBSP}%. "
         f"{reweighted.n:,} of {reweighted.n + reweighted.left_out:,} samples "
-        f"lie inside the child; they are worth {fixed(reweighted.effective_n)} of its own. A batch has to confirm it."
+        f"lie inside the child; they are worth {fixed(reweighted.effective_n)} of its own, which have to be trained "
+        "for a verdict."
     )
 
 
@@ -69,13 +70,18 @@ def _sources(populations: Sequence[SpacePopulation], *, most: int) -> list[Sourc
     """The first samples of each in draw order; all were trained under one regime."""
     rows = [one.samples[SAMPLE_ID][:most].astype(int).tolist() for one in populations]
     designs = drawn_designs([pk for ids in rows for pk in ids])
-    accepted = acceptances(populations[0].regime, [one.space.pk for one in populations])
-    return [
-        Source(
-            np.asarray(one.errors[: len(ids)]),
-            [design_from_json(designs[pk]) for pk in ids],
-            one.engine_space,
-            accepted.get(one.space.pk, 1.0),
+    counted = acceptances(populations[0].regime, [one.space.pk for one in populations])
+    sources = []
+    for one, ids in zip(populations, rows, strict=True):
+        known = counted.get(one.space.pk)
+        accepted, drawn = (known.accepted, known.drawn) if known else (0, 0)
+        sources.append(
+            Source(
+                np.asarray(one.errors[: len(ids)]),
+                [design_from_json(designs[pk]) for pk in ids],
+                one.engine_space,
+                accepted=accepted,
+                drawn=drawn,
+            )
         )
-        for one, ids in zip(populations, rows, strict=True)
-    ]
+    return sources

@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from engine.spaces import space_from_json
+from engine.spaces.sampling import Counted
 from engine.statistics.population import Population, Range
 from webapp.models import OWN_DOING, Regime, Sample, SampleBatch, Space
 
@@ -208,14 +209,22 @@ def drawn_designs(sample_ids: Sequence[int]) -> dict[int, dict[str, object]]:
     return dict(Sample.objects.filter(pk__in=sample_ids).values_list("pk", "drawn"))
 
 
-def acceptances(regime: Regime, space_ids: Sequence[int]) -> dict[int, float]:
-    """Which share of each space's draws the regime's window accepted, over all batches that say so."""
-    batches = SampleBatch.objects.filter(regime=regime, space_id__in=space_ids).values_list("space_id", "report")
-    found, tried = dict.fromkeys(space_ids, 0), dict.fromkeys(space_ids, 0)
-    for space_id, report in batches:
-        found[space_id] += report.get("found", 0)
-        tried[space_id] += report.get("tried", 0)
-    return {pk: found[pk] / tried[pk] for pk in space_ids if found[pk]}
+def acceptances(regime: Regime, space_ids: Sequence[int]) -> dict[int, Counted]:
+    """How many of each space's candidates the regime's window accepted, over all batches that say so.
+
+    Batches of one seed draw the same candidates and count once. One from before candidates were counted on has those
+    of its own draw; its acceptance counts networks that were drawn before among the accepted, as it must.
+    """
+    batches = SampleBatch.objects.filter(regime=regime, space_id__in=space_ids, report__has_key="tried")
+    counted: dict[int, dict[int, Counted]] = {pk: {} for pk in space_ids}
+    for space_id, seed, report in batches.order_by("size").values_list("space_id", "seed", "report"):
+        own = Counted(round(report["acceptance"] * report["tried"]), report["tried"])
+        if "drawn" in report:
+            own = Counted(report["accepted"], report["drawn"])
+        counted[space_id][seed] = own
+    sums = {pk: Counted(sum(c.accepted for c in of.values()), sum(c.drawn for c in of.values()))
+            for pk, of in counted.items()}  # fmt: skip
+    return {pk: total for pk, total in sums.items() if total.accepted}
 
 
 def stored_designs(sample_ids: Sequence[int]) -> dict[int, dict[str, object]]:

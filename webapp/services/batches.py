@@ -16,7 +16,7 @@ from django.db.models.functions import Coalesce, Now
 
 from engine.designs import AnyNetDesign, RegNetDesign
 from engine.spaces import AnyNetSpace, RegNetSpace, space_from_json
-from engine.spaces.sampling import Draw
+from engine.spaces.sampling import Counted, Draw
 from engine.training.regimes import Regime as EngineRegime
 from webapp.models import (
     NEVER_DRAWN,
@@ -192,13 +192,16 @@ def _held(claim: DrawClaim) -> Q:
 
 
 @transaction.atomic
-def store_samples(*, claim: DrawClaim, draw: Draw) -> int:
+def store_samples(*, claim: DrawClaim, draw: Draw, counted: Counted | None = None) -> int:
     """Store what was drawn, with one queued run a replicate; returns how many runs became claimable.
+
+    ``counted`` says how many candidates the window accepts, better than the draw itself does.
 
     Zero when the claim is no longer held: a second delivery, or a late one, adds nothing.
     """
+    report = draw.report() | (counted.report() if counted else {})
     changed = SampleBatch.objects.filter(_held(claim)).update(
-        state=BatchState.READY, lease_until=None, lost_workers=0, report=draw.report(), message=""
+        state=BatchState.READY, lease_until=None, lost_workers=0, report=report, message=""
     )
     if not changed:
         return 0

@@ -113,3 +113,45 @@ def test_no_neighbour_on_the_grid_is_better(stages):
         if 8 <= near[0] <= 256 and 0 <= near[1] <= 256 and 1.1 <= near[2] <= 3:
             error = fit_error(**given_stages, w_0=near[0], w_a=near[1], w_m=near[2])
             assert error >= fit.error - 1e-9
+
+
+def test_five_hundred_regnets_fit_themselves_without_error():
+    designs = draw_designs(presets.space("RegNetX"), size=500, seed=4, resolution=224).designs
+    generated = [design.as_generated() for design in designs]
+    errors = [
+        fit_quantized_linear(stage_depths=stages.stage_depths, stage_widths=stages.stage_widths).error
+        for stages in generated
+    ]
+    assert max(errors) == pytest.approx(0, abs=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    depth=st.integers(2, 40),
+    w_0=st.integers(1, 40),
+    w_a=st.floats(1, 300),
+    w_m=st.floats(1.15, 4) | st.sampled_from([1.5, 2.0, 2.5, 3.0]),
+)
+def test_a_regnet_of_any_parameters_fits_itself(depth, w_0, w_a, w_m):
+    try:
+        stages = RegNetDesign(depth=depth, w_0=8 * w_0, w_a=w_a, w_m=w_m, group_width=8).as_generated()
+        fit = fit_quantized_linear(stage_depths=stages.stage_depths, stage_widths=stages.stage_widths)
+    except InvalidDesign:  # no such RegNet, or none on the grid with as many stages
+        return
+    assert fit.error == pytest.approx(0, abs=1e-9)
+    assert fit.stage_depths == stages.stage_depths
+    assert fit.stage_widths == stages.stage_widths
+
+
+def test_a_fit_is_never_worse_than_the_parameters_a_design_was_drawn_with():
+    designs = draw_designs(presets.space("RegNetX"), size=60, seed=5, resolution=224).designs
+    for design in designs:  # their widths are adjusted for groups, so that few have an error of 0
+        own = fit_error(design, w_0=design.w_0, w_a=design.w_a, w_m=design.w_m)
+        assert fit_error(design) <= own + 1e-9
+
+
+def test_the_fit_is_written_with_few_decimals():
+    stages = RegNetDesign(depth=22, w_0=24, w_a=24.48, w_m=2.54, group_width=8).as_generated()
+    fit = fit_quantized_linear(stage_depths=stages.stage_depths, stage_widths=stages.stage_widths)
+    assert fit.error == pytest.approx(0, abs=1e-9)
+    assert (fit.w_m, fit.w_a) == (round(fit.w_m, 4), round(fit.w_a, 1))

@@ -17,11 +17,11 @@ from scipy import stats
 from engine.designs import AnyNetDesign, Trunk
 from engine.designs.complexity import complexities, count_columns
 from engine.designs.windows import Window
-from engine.errors import SamplingExhausted
+from engine.errors import EngineError, SamplingExhausted
 from engine.spaces import RULES, AnyNetSpace, RegNetSpace, presets
 from engine.spaces.candidates import CODES, REASONS, draw_candidates
 from engine.spaces.laws import choice, log_uniform, uniform
-from engine.spaces.sampling import CHUNK, Draw, draw_designs, wilson_interval
+from engine.spaces.sampling import CHUNK, Counted, Draw, count_accepted, draw_designs, wilson_interval
 
 PAPER = Window(flops=(360e6, 400e6))
 
@@ -307,6 +307,29 @@ def test_the_report_of_a_draw_is_json():
     assert set(report) == {
         "found", "tried", "acceptance", "acceptance_interval", "rejected", "estimated_size", "estimated_size_error",
     }  # fmt: skip
+
+
+def test_candidates_are_counted_until_enough_are_accepted():
+    space, window = presets.space("AnyNetX-A"), Window(flops=(360e6, 400e6))
+    counted = count_accepted(space, seed=3, window=window, resolution=224, enough=300)
+    assert counted.accepted == 300
+    drawn = draw_designs(space, size=300, seed=3, window=window, resolution=224)
+    low, high = wilson_interval(counted.accepted, counted.drawn)
+    assert low - 0.01 < drawn.acceptance < high + 0.01
+    assert counted == count_accepted(space, seed=3, window=window, resolution=224, enough=300)
+    assert counted != count_accepted(space, seed=4, window=window, resolution=224, enough=300)
+
+
+def test_repeated_networks_count_as_accepted():
+    assert count_accepted(tiny(), seed=0, resolution=32) == Counted(2_000, 2_000)
+
+
+def test_counting_ends_at_the_most_candidates():
+    nowhere = Window(flops=(1, 2))
+    counted = count_accepted(presets.space("AnyNetX-A"), seed=0, window=nowhere, resolution=224, most=20_000)
+    assert counted == Counted(0, 20_000)
+    with pytest.raises(EngineError, match="enough must be at least 1"):
+        count_accepted(presets.space("AnyNetX-A"), seed=0, resolution=224, enough=0)
 
 
 def test_windows_survive_json_and_open_ends_are_none():

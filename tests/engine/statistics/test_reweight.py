@@ -11,6 +11,7 @@ from engine.designs import AnyNetDesign, RegNetDesign, Trunk
 from engine.errors import InvalidPopulation
 from engine.spaces import AnyNetSpace, RegNetSpace, laws
 from engine.statistics import Source, reweight
+from engine.statistics.reweight import Reweighted
 
 DEPTH = laws.uniform(low=1, high=16)
 WIDTH = laws.log_uniform(low=8, high=64, step=8)
@@ -114,6 +115,23 @@ def test_the_weights_are_those_of_the_balance_heuristic() -> None:
     assert result.weights == pytest.approx((expected / expected.sum())[order])
 
 
+def test_a_counted_acceptance_is_estimated_without_bias_and_drawn_anew_in_each_resample() -> None:
+    one, other = source(WIDE, 100, 1), source(UNEVEN, 300, 2)
+
+    def pooled(**counts: int) -> Reweighted:
+        return reweight([one, Source(other.errors, other.designs, UNEVEN, **counts)], WIDE)
+
+    exact = reweight([one, Source(other.errors, other.designs, UNEVEN, acceptance=0.1)], WIDE)
+    few, many = pooled(accepted=2, drawn=11), pooled(accepted=200_001, drawn=2_000_001)
+    assert few.mean == many.mean == pytest.approx(exact.mean)
+    widths = [result.mean_interval[1] - result.mean_interval[0] for result in (exact, many)]
+    assert widths[0] == pytest.approx(widths[1], rel=0.15)
+    counted = Source(other.errors, other.designs, UNEVEN, accepted=20, drawn=101)
+    again = counted.acceptances(np.random.default_rng(0), 10_000)
+    assert (again.mean(), again.std()) == pytest.approx((20 / 102, 0.039), abs=0.002)
+    assert Source(other.errors, other.designs, UNEVEN, accepted=1, drawn=50).acceptance == 0.02
+
+
 @pytest.mark.parametrize(
     ("law", "target", "sentence"),
     [
@@ -178,5 +196,8 @@ def test_sources_are_checked() -> None:
         Source([], [], WIDE)
     with pytest.raises(InvalidPopulation, match="acceptance must lie above 0"):
         Source([40.0] * 3, designs, WIDE, acceptance=0.0)
+    for accepted, of in ((0, 10), (11, 10), (-1, 0)):
+        with pytest.raises(InvalidPopulation, match="accepted must be at least 1 and at most drawn"):
+            Source([40.0] * 3, designs, WIDE, accepted=accepted, drawn=of)
     with pytest.raises(InvalidPopulation, match="at least one source"):
         reweight([], WIDE)
