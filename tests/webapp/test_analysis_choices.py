@@ -123,13 +123,15 @@ def test_a_restriction_in_the_address_shows_the_samples_inside(study: Study) -> 
     text = study.text(space, more="&what_if=widths_non_decreasing&what_if=d_1::5")
     assert re.search(r"of the 30 samples of A lies? inside", text)
     assert "What if: widths non-decreasing and d_1 up to 5" in text
-    assert f"/spaces/{space.pk}/refine/?narrow=widths_non_decreasing&narrow=d_1::5" in text
+    refine = f"/spaces/{space.pk}/refine/?narrow=widths_non_decreasing&narrow=d_1::5"
+    assert f"{refine}&note=Analysis+of+A+under+quick%2C+n+%3D+30:+what+if+widths" in text
     assert "what-if" in pages.elements(text)
 
 
 def test_a_restriction_that_holds_no_sample_or_changes_nothing_says_so(study: Study) -> None:
     space = study.measured("R", np.linspace(20, 40, 12).tolist())
     other = study.text(space, more="&what_if=w_m:1.5:9")
+    assert "narrow=w_m:1.5:9" not in other
     assert "changes nothing in R" in other or "All of the 12 samples of R lie inside" in other
     drawn = {float(s.drawn["w_m"]) for s in space.batches.get().samples.all()}
     free = next(value / 1000 for value in range(1500, 3000) if value / 1000 not in drawn)
