@@ -28,7 +28,9 @@ WHOLE_AIMS = {500: "1.8 s", 20_000: "2.2 s"}  # until all of the page is scrolle
 LARGEST_IMPORT, IMPORT_AIM = 20_000, "3.0 s"  # rows; the same
 CPU_AIM, CPU_VIEWS = "0.1 s", 20
 DRAWN_WITHIN = 60.0  # seconds, else the row says that it took longer
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+BROWSERS = (
+    "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "chromium-headless-shell"
+)  # fmt: skip
 
 SCROLL = """async () => {
     while (scrollY + innerHeight < document.documentElement.scrollHeight - 1) {

@@ -183,12 +183,13 @@ def apt_install(*packages: str) -> bool:
 
 def provide_browser() -> None:
     """A Chromium for the browser tests; without one they are skipped and say so."""
-    if any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")):
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    if any(map(shutil.which, names)):
         return
     folders = (Path.home() / ".cache" / "ms-playwright", Path.home() / "Library" / "Caches" / "ms-playwright")
     if any(list(folder.glob("chromium-*")) for folder in folders):
         return
-    if apt_install("chromium", "fonts-dejavu-core"):
+    if apt_install("chromium-headless-shell", "fonts-dejavu-core") or apt_install("chromium", "fonts-dejavu-core"):
         return
     try:
         run_logged(

@@ -44,12 +44,17 @@ def says_something(interval: tuple[float, float]) -> bool:
 
 def signed_between(interval: tuple[float, float], digits: int = 1) -> str:
     """The interval of a difference: (−8.9, −7.1); an infinite end is open."""
+    return f"({signed_ends(interval, digits, to=', ')})"
+
+
+def signed_ends(interval: tuple[float, float], digits: int = 1, *, to: str = " to ") -> str:
+    """−8.9 to +7.1; an infinite end is open."""
     low, high = (signed(end, digits) for end in interval)
     if math.isinf(interval[0]) and math.isinf(interval[1]):
-        return "(no interval yet)"
+        return "no interval yet"
     if math.isinf(interval[0]):
-        return f"(at most {high})"
-    return f"(at least {low})" if math.isinf(interval[1]) else f"({low}, {high})"
+        return f"at most {high}"
+    return f"at least {low}" if math.isinf(interval[1]) else f"{low}{to}{high}"
 
 
 def share_words(share: float) -> str:

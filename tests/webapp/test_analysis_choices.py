@@ -47,6 +47,10 @@ def study() -> Study:
     return Study()
 
 
+def head(text: str) -> str:
+    return text.split('class="finding">')[1].split("</h1>")[0]
+
+
 def assert_no_nan(text: str) -> None:
     visible = re.sub(r"<script.*?</script>|<[^>]+>", " ", text, flags=re.DOTALL)
     assert not re.search(r"\b(nan|inf)\b", visible, flags=re.IGNORECASE)
@@ -119,13 +123,15 @@ def test_a_restriction_in_the_address_shows_the_samples_inside(study: Study) -> 
     text = study.text(space, more="&what_if=widths_non_decreasing&what_if=d_1::5")
     assert re.search(r"of the 30 samples of A lies? inside", text)
     assert "What if: widths non-decreasing and d_1 up to 5" in text
-    assert f"/spaces/{space.pk}/refine/?narrow=widths_non_decreasing&narrow=d_1::5" in text
+    refine = f"/spaces/{space.pk}/refine/?narrow=widths_non_decreasing&narrow=d_1::5"
+    assert f"{refine}&note=Analysis+of+A+under+quick%2C+n+%3D+30:+what+if+widths" in text
     assert "what-if" in pages.elements(text)
 
 
 def test_a_restriction_that_holds_no_sample_or_changes_nothing_says_so(study: Study) -> None:
     space = study.measured("R", np.linspace(20, 40, 12).tolist())
     other = study.text(space, more="&what_if=w_m:1.5:9")
+    assert "narrow=w_m:1.5:9" not in other
     assert "changes nothing in R" in other or "All of the 12 samples of R lie inside" in other
     drawn = {float(s.drawn["w_m"]) for s in space.batches.get().samples.all()}
     free = next(value / 1000 for value in range(1500, 3000) if value / 1000 not in drawn)
@@ -177,7 +183,10 @@ def test_equal_errors_and_ties_are_no_difference_and_no_correlation(study: Study
     first, second = study.measured("R", [30.0] * 12), study.measured("S", [30.0] * 12)
     text = study.text(first, second)
     assert_no_nan(text)
-    assert "No difference in the mean error of" in text
+    assert head(text) == "All 24 networks of R and S have the same error, 30.0 %."
+    assert "<p>Nothing tells them apart.</p>" in text
+    (pair,) = pages.tables(text)["Pairwise tests"]
+    assert (pair["Verdict"], pair["p, Holm"]) == ("all tied", "1.00")
     assert "It takes 8 samples of different errors to say; there are 12 samples" in text
     tied = study.text(study.measured("T", [20.0] * 6 + [40.0] * 6))
     assert_no_nan(tied)
@@ -185,15 +194,33 @@ def test_equal_errors_and_ties_are_no_difference_and_no_correlation(study: Study
     assert [line["Rank"] for line in best] == ["1"] * 6 + ["7"] * 4
 
 
-def test_failed_and_pending_runs_are_counted_and_bound_the_curve(study: Study) -> None:
+def test_failed_and_pending_runs_are_counted_and_end_the_curve_below_its_top(study: Study) -> None:
     space, _ = pages.trained(
         study.team, study.user, study.regime, name="F", preset="RegNetX-small", size=6,
         errors=[30.0, FailureKind.DIVERGED, 31.0, 32.0],
     )  # fmt: skip
     text = study.text(space)
     assert "F: 3 used, 1 failed, 2 pending" in text
-    assert "Hatched: where the EDF of all would lie" in text
-    assert "1 of 4 of F, ± 0.250 at most" in text
+    assert "Failed, which rank behind every error and keep a curve from its top: 1 of 4 of F." in text
+    assert "Hatched" not in text  # where a failure ranks is known
+    shares = {
+        line["Share of designs"]: line["F, error (%), 95 %"] for line in pages.tables(text)["Quantiles of the error"]
+    }
+    assert shares["50 %"].startswith("31.5 ")
+    assert shares["95 %"] == "among the failed"
+    assert_no_nan(text)
+
+
+def test_runs_that_say_nothing_bound_the_curve(study: Study) -> None:
+    space, _ = pages.trained(
+        study.team, study.user, study.regime, name="F", preset="RegNetX-small",
+        errors=[30.0, FailureKind.CODE_ERROR, 31.0, FailureKind.DIVERGED],
+    )  # fmt: skip
+    text = study.text(space)
+    assert "F: 2 used, 1 failed, 0 pending, 1 missing" in text
+    assert (
+        "Hatched: where the EDF would lie, whatever the missing ones had given (1 of 4 of F, ± 0.250 at most)" in text
+    )
     assert_no_nan(text)
 
 
@@ -242,8 +269,14 @@ def test_points_beyond_two_thousand_are_thinned_for_drawing_only(study: Study, m
     assert "n 30 [20.0 | 30.0]" in study.text(space)
 
 
-def test_few_samples_are_a_warning_beside_the_finding(study: Study) -> None:
-    few = study.measured("few", [30.0, 31.0, 32.0])
-    enough = study.measured("enough", np.linspace(20, 25, 12).tolist())
-    assert "few has 3 samples. With fewer than 12 the interval of a mean is too narrow" in study.text(few, enough)
-    assert "With fewer than 12" not in study.text(enough)
+def test_of_few_networks_no_difference_is_found_and_the_mean_has_no_interval(study: Study) -> None:
+    few, enough = study.measured("few", [30.0, 31.0]), study.measured("enough", np.linspace(20, 25, 5).tolist())
+    text = study.text(few, enough)
+    assert head(text) == "Too few networks to tell enough and few apart: 5 and 2 of them ended."
+    assert "<p>With 1 comparison at least 4 of each are needed.</p>" in text
+    more = study.text(study.measured("more", np.linspace(30, 32, 15).tolist()), enough)
+    assert head(more).startswith("enough has lower errors than more: ")
+    assert [line["Mean error (%), 95 %"] for line in pages.tables(more)["Populations"]] == [
+        "31.0 (no interval yet)",
+        "22.5 (no interval yet)",
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import unescape
 from typing import Any
 
 import numpy as np
@@ -46,13 +47,16 @@ class Study:
     def population(self, space: Space) -> Population:
         return queries.load_population(space=space, regime=self.regime)
 
-    def tables(self, *spaces: Space, more: str = "") -> dict[str, Table]:
+    def page(self, *spaces: Space, more: str = "") -> str:
         query = "&".join(f"p={space.pk}-{self.regime.pk}" for space in spaces)
         response = self.client.get(f"/analyses/?{query}{more}")
         assert response.status_code == 200
-        text = response.content.decode()
+        return words(response.content.decode())
+
+    def tables(self, *spaces: Space, more: str = "") -> dict[str, Table]:
+        text = self.page(*spaces, more=more)
         assert "nan" not in text.lower().replace("governance", "").split("data-plots")[0].split()
-        return pages.tables(text.replace("\N{NO-BREAK SPACE}", " "))
+        return pages.tables(text)
 
 
 @pytest.fixture
@@ -73,6 +77,10 @@ def two(value: float) -> str:
     return fixed(value, 2)
 
 
+def whole(share: float) -> str:
+    return fixed(100 * share, 0)
+
+
 def quantile(errors: np.ndarray, share: float) -> str:
     return f"{fixed(float(np.quantile(errors, share)))} {interval(statistics.quantile_interval(errors, share))}"
 
@@ -84,22 +92,32 @@ def test_populations_and_pairs(study: Study) -> None:
         mean, median = statistics.mean_interval(population), statistics.median_error(population)
         assert line == {
             "Space": space.name,
-            "n used": str(population.n),
+            "n": str(population.n),
             "Failed": "0",
+            "Missing": "0",
             "Pending": "0",
             "Best of n (%)": fixed(population.errors.min()),
             "Median (%), 95 %": f"{fixed(median.value)} {interval(median.interval)}",
             "Mean error (%), 95 %": f"{fixed(mean.mean)} {interval(mean.interval)}",
         }
     both = study.population(study.regnet), study.population(study.anynet)
-    test, (medians, between) = statistics.compare_errors(*both), statistics.median_difference(*both)
+    test, shape = statistics.compare_errors(*both), statistics.ks_test(*(one.errors for one in both))
+    assert test.verdict is statistics.Verdict.A_LOWER
+    assert test.difference is not None
+    assert test.difference_interval is not None
+    means = statistics.mean_difference_interval(*(one.errors for one in both))
+    difference = f"{signed(test.difference)} {interval(test.difference_interval, signed, ', ')}"
     assert found["Pairwise tests"] == [
         {
-            "Pair": "RegNetX − AnyNetX-C",
-            "Means (%), 95 %": f"{signed(test.mean_difference)} {interval(test.interval, signed, ', ')}",
-            "Medians (%), 95 %": f"{signed(medians)} {interval(between, signed, ', ')}",
-            "KS D, 95 %": f"{fixed(test.ks_distance, 2)} {interval(test.ks_interval, two)}",
+            "First against second": "RegNetX against AnyNetX-C",
+            "Verdict": "RegNetX lower",
+            "First beats second (% of pairs), 95 %": f"{whole(test.theta)} {interval(test.interval, whole)}",
+            "Median difference (points), 95 %": difference,
             "p, Holm": p_value(test.p_value),
+            "First failed": "0 of 48",
+            "Second failed": "0 of 40",
+            "KS D, 95 %": f"{fixed(shape.distance, 2)} {interval(shape.interval, two)}",
+            "Mean difference (points), 95 %": f"{signed(means.mean)} {interval(means.interval, signed, ', ')}",
         }
     ]
 
@@ -250,8 +268,9 @@ def test_filtered_populations_give_the_numbers_of_what_is_left(study: Study) -> 
     kept = whole.filter({"w_m": (1.8, 2.4)})
     found = study.tables(study.regnet, more="&min_w_m=1.8&max_w_m=2.4")
     assert 0 < kept.n < whole.n
-    assert found["Populations"][0]["n used"] == str(kept.n)
-    mean = statistics.mean_interval(kept)
+    assert found["Populations"][0]["n"] == str(kept.n)
+    median, mean = statistics.median_error(kept), statistics.mean_interval(kept)
+    assert found["Populations"][0]["Median (%), 95 %"] == f"{fixed(median.value)} {interval(median.interval)}"
     assert found["Populations"][0]["Mean error (%), 95 %"] == f"{fixed(mean.mean)} {interval(mean.interval)}"
 
 
@@ -292,7 +311,8 @@ def test_the_comparison_in_draw_order(study: Study) -> None:
     result = statistics.compare_sequentially(*in_order)
     assert result.verdict is statistics.Verdict.A_LOWER
     found = study.tables(study.anynet, study.regnet)
-    share = f"{fixed(100 * result.probability, 0)} {interval(result.interval, lambda end: fixed(100 * end, 0))}"
+    assert result.interval[0] >= 0.5
+    share = f"{whole(result.theta)} {interval(result.interval, whole)}"
     assert found["Compared in draw order"] == [
         {
             "In draw order": "RegNetX against AnyNetX-C",
@@ -304,12 +324,12 @@ def test_the_comparison_in_draw_order(study: Study) -> None:
             "Tied": str(result.tied),
             "Left out": "0",
             "First lower (%), at every look": share,
-            "p, always valid": p_value(result.p_value),
+            "p at every look": p_value(result.p_value),
         }
     ]
     last = found["Share after so many pairs"][-1]
     assert last["Pairs"] == "40"
-    assert last["Share (%), at every look"] == interval(result.interval, lambda end: fixed(100 * end, 0))
+    assert last["Share (%), at every look"] == interval(result.interval, whole)
 
 
 def test_a_what_if_asks_the_samples_of_all_spaces_of_the_page_where_that_is_wanted(study: Study) -> None:
@@ -351,20 +371,28 @@ def test_numbers_of_a_running_batch_hold_at_every_look() -> None:
     batch = pages.measured(space, study.regime, study.user, errors.tolist())
     rows.a_batch(space, study.regime, study.user, size=2, seed=9)
     assert batch.samples.count() == 60
-    median, mean = statistics.anytime_median(errors), statistics.anytime_mean(errors)
-    line = study.tables(space, study.regnet)["Populations"][0]
+    median = statistics.anytime_median(errors)
+    found = study.tables(space, study.regnet)
+    line = found["Populations"][0]
     assert line["Median (%), 95 %"] == f"{fixed(median.value)} {interval(median.interval)}"
-    assert line["Mean error (%), 95 %"] == f"{fixed(mean.value)} {interval(mean.interval)}"
+    assert line["Mean error (%), 95 %"] == f"{fixed(errors.mean())} (no interval yet)"
     result = statistics.compare_sequentially(study.population(study.regnet).errors, errors)
     text = words(study.client.get(f"/analyses/?p={space.pk}-{study.regime.pk}&p={study.regnet.pk}-{study.regime.pk}")
                  .content.decode())  # fmt: skip
     head = text.split('class="finding">')[1].split("</h1>")[0]
-    ends = result.interval
-    assert head == words(
-        f"So far RegNetX has lower errors than Running: RegNetX has the lower error in {result.won} of 48 pairs in "
-        f"draw order, {fixed(100 * result.probability, 0)} % (95 % at every look: {fixed(100 * ends[0], 0)}–"
-        f"{fixed(100 * ends[1], 0)}), decided after {result.decided_at} pairs, n = 48 and 60."
+    assert result.verdict is statistics.Verdict.A_LOWER
+    assert unescape(head) == (
+        f"RegNetX has lower errors than Running so far: RegNetX wins {result.won} of 48 pairs, {whole(result.theta)} % "
+        f"(95 % at every look: {whole(result.interval[0])}–{whole(result.interval[1])} %), p < 0.001 at every look."
     )
+    assert result.p_value < 0.001
+    assert "<p>2 runs to come; n = 48 pairs in draw order.</p>" in text
+    (pair,) = found["Pairwise tests"]
+    test = statistics.compare_errors(study.population(study.regnet).errors, errors)
+    assert pair["Verdict"] == "RegNetX lower"
+    assert pair["First beats second (% of pairs), 95 %, not allowing for looking"].startswith(whole(test.theta))
+    assert pair["p at every look"] == "< 0.001"
+    assert "p, Holm" not in pair
 
 
 def test_only_what_holds_at_every_look_is_said_to_do_so(study: Study) -> None:
@@ -374,6 +402,12 @@ def test_only_what_holds_at_every_look_is_said_to_do_so(study: Study) -> None:
         study.client.get(query).content.decode()
         for query in (address, f"{address}&max_flops=100", f"/analyses/?p={study.regnet.pk}-{study.regime.pk}")
     )
-    assert "You may look at any time: the finding, the comparison in draw order, the bands" in whole
-    assert "You may look at any time: the finding, the bands" in one
-    assert "You may look at any time: the bands" in part  # its finding rests on a plain interval
+    for text in (whole, part, one):
+        assert (
+            "You may look at any time: the finding, the comparison in draw order, the bands and the medians hold at "
+            "every look"
+        ) in text
+        assert "Every other p-value and interval holds at its level only once the batches have ended." in text
+    for text in (whole, part):
+        assert "at every look." in text.split('class="finding">')[1].split("</h1>")[0]
+    assert "at every look" not in study.client.get(f"/analyses/?p={study.anynet.pk}-{study.regime.pk}").content.decode()

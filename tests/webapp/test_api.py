@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 
 from engine.designs import design_from_json
 from engine.spaces import presets, space_from_json
+from engine.statistics import compare_errors
 from engine.training.regimes import regime_presets
 from tests.webapp import pages, rows
 from tests.webapp.api_calls import Caller, caller
@@ -223,14 +225,22 @@ def test_an_analysis_is_answered_in_numbers(script: Caller, batch: SampleBatch) 
     status, answer = script.get(f"/analyses?p={first}&p={second}")
     assert status == 200
     found = {one["population"]: one for one in answer["populations"]}
-    assert (found[first]["n"], found[first]["min"], found[first]["failed"]) == (3, 20.0, 1)
-    mean = found[second]["mean"]
-    assert mean["value"] == pytest.approx(41.0)
-    assert mean["low"] <= 41.0 <= mean["high"]
+    counts = {name: found[first][name] for name in ("n", "min", "failed", "missing", "pending")}
+    assert counts == {"n": 4, "min": 20.0, "failed": 1, "missing": 0, "pending": 0}
+    assert found[second]["mean"] == {"value": 41.0, "low": None, "high": None, "confidence": 0.95}
     (pair,) = answer["pairs"]
-    assert (pair["first"], pair["second"], pair["ks_distance"]["value"]) == (first, second, 1.0)
+    assert (pair["first"], pair["second"], pair["ks_distance"]["value"]) == (first, second, 0.75)
+    assert (pair["verdict"], pair["at_every_look"]) == ("too_few", False)
+    assert (pair["n"], pair["failed"], pair["left_out"]) == ([4, 3], [1, 0], [0, 0])
+    theta = pair["theta"]
+    assert (theta["value"], theta["confidence"]) == (0.75, pytest.approx(0.95))
+    assert 0 < theta["low"] <= 0.5 < 0.75 < theta["high"] <= 1
+    expected = compare_errors([30.0, 20.0, 25.0, math.inf], [40.0, 41.0, 42.0])
+    assert pair["p_value"] == expected.p_value
+    assert pair["median_difference"]["value"] == expected.difference
     assert pair["mean_difference"]["value"] == pytest.approx(25.0 - 41.0)
-    assert 0 < pair["ks_p_value"] <= pair["ks_p_value_holm"] <= 1
+    assert pair["mean_difference"]["low"] is None
+    assert 0 < pair["ks_p_value_holm"] <= 1
 
 
 def test_an_analysis_of_nothing_trained_has_no_numbers(script: Caller, batch: SampleBatch) -> None:

@@ -78,7 +78,8 @@ def test_the_example_of_the_page_runs(
     assert "inside its parent: True" in printed
     assert "done: 7 of 8 done, 1 failed" in printed
     assert names["columns"]["error"].tolist() == [10, 22, 13, 14, 15, 16, 17]
-    assert [one["n"] for one in names["found"]["populations"]] == [15, 15]
+    populations = names["found"]["populations"]
+    assert [(one["n"], one["failed"], one["pending"]) for one in populations] == [(16, 1, 0), (16, 1, 0)]
     assert [batch.size for batch in SampleBatch.objects.all()] == [16, 16]
     verdict = {name: names["decided"][name] for name in ("verdict", "won", "lost", "tied")}
     assert verdict == {"verdict": "a_lower", "won": 14, "lost": 0, "tied": 2}

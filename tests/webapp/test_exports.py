@@ -104,14 +104,14 @@ def test_without_a_population_there_is_nothing_to_export(study: Study) -> None:
 
 def test_the_table_of_populations_holds_the_engines_numbers(study: Study) -> None:
     head, *lines = study.table(f"/analyses/tables/populations.csv{study.query}")
-    assert head[:3] == ["space", "regime", "used"]
+    assert head[:6] == ["space", "regime", "n", "failed", "missing", "pending"]
     population = queries.load_population(space=study.regnet, regime=study.regime)
     regnet = next(line for line in lines if line[0] == "RegNetX")
-    assert int(regnet[2]) == population.n
-    assert float(regnet[5]) == population.errors.min()
+    assert [int(cell) for cell in regnet[2:6]] == [population.n, 0, 0, 0]
+    assert float(regnet[6]) == population.errors.min()
     median = statistics.median_error(population)
-    assert [float(cell) for cell in regnet[6:9]] == pytest.approx([median.value, *median.interval])
-    assert float(regnet[9]) == pytest.approx(population.errors.mean())
+    assert [float(cell) for cell in regnet[7:10]] == pytest.approx([median.value, *median.interval])
+    assert float(regnet[10]) == pytest.approx(population.errors.mean())
     assert lines[2][0] == "'-2+3"
 
 
@@ -193,7 +193,7 @@ def test_the_report_holds_everything_and_asks_for_nothing(study: Study) -> None:
     response = study.get(f"/analyses/report.html{study.query}")
     page = response.content.decode()
     assert response["Content-Disposition"] == 'attachment; filename="analysis.html"'
-    assert "RegNetX has a lower mean error than" in page
+    assert '<h1 class="finding">RegNetX has lower errors than ' in page
     assert f'content="{reports.POLICY.replace(chr(39), "&#x27;")}"' in page
     assert "Bokeh" in page
     assert re.findall(r'<(?:link|script|img|iframe)[^>]+(?:src|href)="(?!data:)', page) == []

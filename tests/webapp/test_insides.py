@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from engine.spaces import AnyNetSpace, RegNetSpace, presets
+from engine.spaces.laws import choice, power_of_two, uniform
 from engine.spaces.sampling import draw_designs
 from engine.statistics.population import Population
 from webapp.analysis.insides import inside
-from webapp.analysis.narrowing import narrowed, restricted, restriction
+from webapp.analysis.narrowing import narrowed, narrows, restricted, restriction
 
 
 def drawn(space: AnyNetSpace | RegNetSpace, *, size: int = 60) -> tuple[Population, list[Any]]:
@@ -111,3 +112,35 @@ def test_a_rule_is_added_once() -> None:
     child = restricted(space, ["widths_non_decreasing", "widths_non_decreasing"])
     assert isinstance(child, AnyNetSpace)
     assert child.rules == ("widths_non_decreasing",)
+
+
+@pytest.mark.parametrize(
+    ("preset", "asked", "does"),
+    [
+        ("RegNetX-small", ["w_m:2:2.5"], True),
+        ("RegNetX-small", ["w_m:1:9"], False),  # all values
+        ("RegNetX-small", ["w_m:7:9"], False),  # none
+        ("RegNetX-small", ["w_m:1:9", "depth::6"], True),
+        ("RegNetX-small", ["widths_non_decreasing"], False),  # no rule of this family
+        ("AnyNetX-A-small", ["widths_non_decreasing"], True),
+        ("AnyNetX-E-small", ["widths_non_decreasing"], False),  # a rule that it has
+        ("AnyNetX-A-small", ["g_1:0.5:40"], False),
+        ("AnyNetX-A-small", ["made_up"], False),
+        ("AnyNetX-A-small", [], False),
+    ],
+)
+def test_only_a_restriction_that_leaves_something_out_narrows(preset: str, asked: list[str], does: bool) -> None:
+    space = presets.space(preset)
+    assert narrows(space, asked) == does
+    assert (restricted(space, asked) == space) == (not does)
+
+
+def test_a_range_without_a_power_of_two_at_its_end_keeps_the_law_as_it_is() -> None:
+    space = replace(presets.space("RegNetX-small"), group_width=power_of_two(low=3, high=40))
+    assert narrowed(space, "group_width:4:32") == space
+
+
+def test_values_that_the_rules_exclude_narrow_nothing() -> None:
+    space = presets.space("AnyNetX-D-small")
+    laws = (uniform(low=8, high=64, step=8), uniform(low=8, high=256, step=8), choice([64]))
+    assert not narrows(replace(space, widths=laws), ["w_2:8:64"])

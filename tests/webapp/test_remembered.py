@@ -29,8 +29,14 @@ def test_results_are_the_engines() -> None:
     )
     assert remembered.importance(samples, ["w_m"]) == statistics.parameter_importance(samples, parameters=["w_m"])
     other = population(9)
+    outcomes = [samples.errors, other.errors]
+    assert remembered.compared(outcomes) == statistics.compare_all(outcomes)
+    assert remembered.compared_alone(*outcomes, pairs=3) == statistics.compare_errors(*outcomes, pairs=3)
+    assert remembered.distance(*outcomes) == statistics.ks_test(*outcomes)
     expected_means = statistics.mean_difference_interval(samples, other)
-    assert remembered.means_compared(samples.errors, other.errors) == (expected_means.mean, expected_means.interval)
+    means = remembered.means_compared(*outcomes)
+    assert means == (samples.errors.mean() - other.errors.mean(), expected_means.interval)
+    assert remembered.means_compared(samples.errors[:15], other.errors)[1] is None
     compared = remembered.compared_in_order(samples.errors, other.errors, alpha=0.01, budget=20)
     expected = statistics.compare_sequentially(samples.errors, other.errors, alpha=0.01, budget=20)
     assert (compared.verdict, compared.interval, compared.n) == (expected.verdict, expected.interval, 20)

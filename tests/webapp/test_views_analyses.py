@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from html import unescape
 from typing import Any
 
 import numpy as np
 import pytest
 
+from engine.statistics import compare_errors, median_error
 from tests.webapp import pages, rows
 from webapp import queries, services
 from webapp.models import FailureKind, Regime, Sample, Space, Team, User
 from webapp.pages.sections import SECTIONS
+from webapp.wording import signed
 
 pytestmark = pytest.mark.django_db
 
@@ -57,18 +58,40 @@ def heading(text: str) -> str:
     return unescape(text.split('class="finding">')[1].split("</h1>")[0])
 
 
-def test_the_finding_names_the_lower_space_the_difference_and_its_interval(study: Study) -> None:
+def under(text: str) -> str:
+    """The sentences below the heading."""
+    return unescape(text.split('class="finding">')[1].split("</h1>")[1].split("<p>")[1].split("</p>")[0])
+
+
+def test_the_finding_names_the_lower_space_theta_the_difference_and_their_intervals(study: Study) -> None:
     text = study.text(study.url(study.anynet, study.regnet))
-    assert heading(text).startswith("RegNetX has a lower mean error than AnyNetX-A: ")
-    difference = r"difference −\d+\.\d \(95 %: −\d+\.\d, −\d+\.\d\)"
-    assert re.search(difference + r", KS D = 1\.00 \(0\.47–1\.00\), p < 0\.001, n = 12 and 14\.", heading(text))
+    low = queries.load_population(space=study.regnet, regime=study.regime).outcomes
+    high = queries.load_population(space=study.anynet, regime=study.regime).outcomes
+    test = compare_errors(low, high)
+    assert test.difference is not None
+    assert test.difference_interval is not None
+    assert test.theta == 1
+    assert heading(text) == (
+        "RegNetX has lower errors than AnyNetX-A: a network of RegNetX beats one of AnyNetX-A in over 99 % of pairs "
+        f"(95 %: {100 * test.interval[0]:.0f}–100 %), p < 0.001."
+    )
+    least, most = -test.difference_interval[1], -test.difference_interval[0]
+    assert under(text) == (
+        f"In the median pair the error of RegNetX is lower by {-test.difference:.1f} points ({least:.1f}–{most:.1f}); "
+        "n = 12 and 15. 0 of 12 networks of RegNetX and 1 of 15 of AnyNetX-A failed and rank behind every error."
+    )
     assert "AnyNetX-A: 14 used, 1 failed, 0 pending" in text
     assert "RegNetX: 12 used, 0 failed, 0 pending" in text
     assert "so far" not in heading(text)
 
 
-def test_one_population_is_described_by_its_mean_and_interval(study: Study) -> None:
-    assert "The 12 designs of RegNetX have a mean error of" in heading(study.text(study.url(study.regnet)))
+def test_one_population_is_described_by_its_median_and_interval(study: Study) -> None:
+    median = median_error(queries.load_population(space=study.regnet, regime=study.regime))
+    low, high = median.interval
+    assert heading(study.text(study.url(study.regnet))) == (
+        f"Half of the 12 networks of RegNetX have an error of at most {median.value:.1f} % "
+        f"(95 %: {low:.1f}–{high:.1f})."
+    )
 
 
 def test_no_difference_is_said_where_none_is_shown(study: Study) -> None:
@@ -76,7 +99,17 @@ def test_no_difference_is_said_where_none_is_shown(study: Study) -> None:
         study.team, study.user, study.regime, name="Twin", preset="RegNetX-small",
         errors=[float(x) for x in np.random.default_rng(1).normal(25, 2, 12)],
     )  # fmt: skip
-    assert heading(study.text(study.url(study.regnet, twin))).startswith("No difference in the mean error of ")
+    text = study.text(study.url(twin, study.regnet))
+    both = [queries.load_population(space=space, regime=study.regime) for space in (study.regnet, twin)]
+    test = compare_errors(*both)
+    assert test.theta > 0.5
+    low, high = (f"{100 * end:.0f}" for end in test.interval)
+    assert heading(text) == (
+        f"No difference between RegNetX and Twin is shown: a network of RegNetX beats one of Twin in "
+        f"{100 * test.theta:.0f} % of pairs (95 %: {low}–{high} %), p = {test.p_value:.2f}."
+    )
+    assert test.difference is not None
+    assert under(text).startswith(f"The median difference, RegNetX minus Twin, is {signed(test.difference)} points (")
 
 
 def test_every_parameter_and_complexity_has_a_plot_a_table_and_the_page_one_document(study: Study) -> None:
@@ -103,7 +136,14 @@ def test_while_runs_are_to_come_the_page_says_so_and_counts_what_is_ahead(study:
     pages.finish(batch, [27.0])
     text = study.text(study.url(space, study.anynet))
     assert "Running: 2 used, 0 failed, 2 pending, 1 finished ahead" in text
-    assert heading(text).startswith("So far it is open whether ")
+    assert heading(text) == (
+        "No difference between Running and AnyNetX-A is shown so far: Running wins 2 of 2 pairs, 100 % (95 % at every "
+        "look: 14–100 %), p = 0.76 at every look."
+    )
+    assert under(text) == (
+        "2 runs to come; n = 2 pairs in draw order. "
+        "0 of 2 networks of Running and 1 of 15 of AnyNetX-A failed and rank behind every error."
+    )
     assert "Runs are still to come" in text
 
 

@@ -13,6 +13,7 @@ from django.http import HttpResponse
 from django.test import Client
 from pyarrow import parquet
 
+from engine.statistics import compare_errors
 from tests.webapp import pages, rows
 from webapp.files import drafts, uploads
 from webapp.models import Event, ImportedPopulation, Role, User
@@ -71,7 +72,10 @@ def test_from_a_csv_file_to_an_analysis(person: Person, tmp_path: Path) -> None:
     assert "Imported: 5 rows as ResNets of the paper." in page
     assert "error = 100 − top1_acc" in page
     analysis = person.client.get(f"/analyses/?p=i{row.pk}").content.decode().replace("\N{NO-BREAK SPACE}", " ")
-    assert "The 5 designs of ResNets of the paper have a mean error of 8.3 %" in analysis
+    assert (
+        '<h1 class="finding">Half of the 5 networks of ResNets of the paper have an error of at most 7.5 % '
+        "(no interval yet).</h1>"
+    ) in analysis
     assert "5 used, 0 failed, 0 pending, 1 of its file left out" in analysis
     assert 'id="by-depth"' in analysis
     assert 'id="by-flops"' in analysis
@@ -87,8 +91,17 @@ def test_an_import_is_compared_with_what_was_trained_here(person: Person) -> Non
     )
     imported = rows.an_import(team, person.user, [40.0, 41.0, 42.0, 43.0, 44.0], depth=[1, 2, 3, 4, 5])
     text = person.client.get(f"/analyses/?p={space.pk}-{regime.pk}&p=i{imported.pk}&of=i{imported.pk}")
-    page = text.content.decode()
-    assert "RegNetX has a lower mean error than Elsewhere" in page
+    page = text.content.decode().replace("\N{NO-BREAK SPACE}", " ")
+    test = compare_errors([20.0, 21.0, 22.0, 23.0, 24.0], [40.0, 41.0, 42.0, 43.0, 44.0])
+    assert (
+        '<h1 class="finding">RegNetX has lower errors than Elsewhere: a network of RegNetX beats one of Elsewhere in '
+        f"over 99 % of pairs (95 %: {100 * test.interval[0]:.0f}–100 %), p = 0.008.</h1>"
+    ) in page
+    assert test.difference_interval is not None
+    least, most = -test.difference_interval[1], -test.difference_interval[0]
+    assert (
+        f"In the median pair the error of RegNetX is lower by 20.0 points ({least:.1f}–{most:.1f}); n = 5 and 5."
+    ) in page
     assert f"/imports/{imported.pk}/?row=1#rows" in page
     table = person.client.get(f"/analyses/edf.csv?p=i{imported.pk}").getvalue().decode()
     assert table.splitlines()[1].startswith("Elsewhere,imported from results.csv,40")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import zlib
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from engine.statistics import compare_errors, compare_sequentially
 from tests.webapp import pages, rows
 from webapp import services
 from webapp.models import Event, FailureKind, Regime, ResultPage, Role, SampleBatch, ShareLink, Space, Team, User
@@ -116,12 +118,10 @@ def test_a_frozen_page_keeps_its_comparison_in_draw_order_and_what_it_was_filter
         pages.finish(study.batch, [58.0])
         after = study.client.get(response["Location"]).content.decode()
         assert numbers(before) == numbers(after)
-        found = pages.tables(after)
-        if more:
-            assert "compared in draw order, not a part of them" in after
-        else:
-            assert found["Compared in draw order"][0]["First lower"] == "8"
-            assert found["Compared in draw order"][0]["Second lower"] == "1"  # the diverged one
+        assert ("Only samples with flops (M) up to 100" in after) == bool(more)
+        (compared,) = pages.tables(after)["Compared in draw order"]
+        assert compared["First lower"] == ("9" if more else "8")  # the first page was frozen one network earlier
+        assert compared["Second lower"] == "1"  # the diverged one
 
 
 def test_a_draw_order_without_a_pair_yet_is_frozen_as_one(study: Study) -> None:
@@ -209,7 +209,7 @@ def test_the_list_shows_curve_finding_state_and_finds_by_title_and_notes(study: 
     study.shared(other)
     text = study.client.get("/results/").content.decode()
     assert text.count('class="spark"') == 2
-    assert "mean error 34.1" in text
+    assert text.replace("\xa0", " ").count('median error 35.5 % so far <span class="ci">(no interval yet; n 9)') == 2
     assert "frozen" in text
     assert "<span>shared</span>" in text
     found = study.client.get("/results/?q=DEPTH").content.decode()
@@ -227,8 +227,14 @@ def test_two_populations_are_told_apart_in_the_list(study: Study) -> None:
         errors=[60.0, 61.0, 65.0, 62.0, 66.0, 64.0, 63.0, 67.0],
     )  # fmt: skip
     study.client.post(f"/results/new/?{study.query}&p={other.pk}-{study.regime.pk}", {"title": "Against"})
-    text = study.client.get("/results/").content.decode()
-    assert "RegNetX lower by" in text
+    text = study.client.get("/results/").content.decode().replace("\xa0", " ")
+    own = [math.inf if isinstance(error, FailureKind) else error for error in ERRORS]
+    test = compare_errors([*own, 31.0, 32.0], [60.0, 61.0, 65.0, 62.0, 66.0, 64.0, 63.0, 67.0])
+    low, high = (f"{100 * end:.0f}" for end in test.interval)
+    assert (
+        f"<td>RegNetX lower in {100 * test.theta:.0f} % of pairs "
+        f'<span class="ci">({low}–{high} %; p = {test.p_value:.3f}; n 11 and 8)</span>'
+    ) in text
 
 
 def test_the_list_says_so_far_what_holds_at_every_look_while_runs_are_to_come(study: Study) -> None:
@@ -240,11 +246,11 @@ def test_the_list_says_so_far_what_holds_at_every_look_while_runs_are_to_come(st
     study.saved()
     study.client.post(f"/results/new/?{study.query}&p={other.pk}-{study.regime.pk}", {"title": "Against"})
     text = study.client.get("/results/").content.decode().replace("\xa0", " ")
-    assert "mean error 34.1 so far" in text
-    assert "(no interval yet; n 8)" in text
-    assert "open so far" in text
-    assert "3 pairs in draw order" in text
-    assert "lower by" not in text
+    assert '<td>median error 35.5 % so far <span class="ci">(no interval yet; n 9)</span>' in text
+    p_value = compare_sequentially([31.0, 35.5, 29.25], [60.0, 61.0, 65.0]).p_value
+    assert (
+        f'<td>no difference shown so far <span class="ci">(p = {p_value:.2f} at every look; n 9 and 3)</span>'
+    ) in text
 
 
 def test_a_page_whose_first_sample_is_to_come_says_so(study: Study) -> None:

@@ -232,3 +232,20 @@ def test_a_space_with_more_batches_than_its_page_shows_leads_to_the_others(
     assert "Batches: 20, the newest" in text
     assert 'href="/batches/?q=R%20%26%20S">Search the queue for the others</a>' in text
     assert client.get("/batches/?q=R%20%26%20S").content.decode().count("R &amp; S</a>") >= 21
+
+
+def test_a_refinement_starts_with_a_free_name_its_range_and_what_supports_it(
+    client: Client, team_and_owner: tuple[Team, User]
+) -> None:
+    regnet = rows.a_space(*team_and_owner, name="R")
+    url = f"/spaces/{regnet.pk}/refine/?narrow=w_m:2.2:2.5&narrow=depth::99&note=Analysis of R: w_m 2.2–2.5."
+    sent = fields(client, url)
+    assert (sent["name"], sent["w_m_low"], sent["w_m_high"]) == ("R w_m 2.2–2.5", "2.2", "2.5")
+    assert sent["note"] == "Analysis of R: w_m 2.2–2.5."
+    assert client.post(url, sent).status_code == 302
+    child = Space.objects.get(name="R w_m 2.2–2.5")
+    assert child.note == sent["note"]
+    assert fields(client, url)["name"] == "R w_m 2.2–2.5 2"
+    assert fields(client, f"/spaces/{regnet.pk}/refine/")["name"] == ""
+    long = rows.a_space(*team_and_owner, name="x" * 119)
+    assert len(fields(client, f"/spaces/{long.pk}/refine/?narrow=w_m:2.2:2.5&note={'y' * 3000}")["name"]) <= 120

@@ -97,7 +97,7 @@ class Analysis:
 
     @cached_property
     def regimes(self) -> list[Regime]:
-        return list({one.regime.pk: one.regime for one in self.used if one.regime}.values())
+        return list({one.regime.pk: one.regime for one in self.compared if one.regime}.values())
 
     @cached_property
     def costs(self) -> list[str]:

@@ -14,9 +14,12 @@ from engine.statistics.sequential import SequentialComparison
 from webapp.analysis import statistics, tables
 from webapp.analysis.populations import AnalysedPopulation
 from webapp.analysis.tables import Column, Table
+from webapp.wording import NBSP
 
 ALPHA = 0.05
 UNTESTED = (Verdict.NOTHING, Verdict.ALL_TIED, Verdict.TOO_FEW)
+P_HOLM = Column("p, Holm", "p_holm", tables.PValue)
+P_AT_EVERY_LOOK = Column("p at every look", "p_at_every_look", tables.PValue)
 MOST_PAIRS = 2_000  # looked at in draw order: a difference that is open after so many is too small to wait for
 
 
@@ -147,21 +150,23 @@ def pair_table(pairs: Sequence[PopulationPair]) -> Table:
     """Theta and the median difference with their intervals; of a batch that was looked at these don't allow for it."""
     looked = any(pair.by_order for pair in pairs)
     level = "95 %" if not looked else "95 %, not allowing for looking"
+    tests = {pair.by_order: P_AT_EVERY_LOOK if pair.by_order else P_HOLM for pair in pairs}
     columns = (
         Column("First against second", "", tables.Pair),
         Column("Verdict", "verdict", tables.Text),
         Column(f"First beats second (% of pairs), {level}", "theta", tables.Estimate, unit="percent"),
         Column(f"Median difference (points), {level}", "median_difference", tables.Estimate, unit="points"),
-        Column("p at every look" if looked else "p, Holm", "p_at_every_look" if looked else "p_holm", tables.PValue),
+        *tests.values(),
         Column("First failed", "first_failed", tables.CountOf),
         Column("Second failed", "second_failed", tables.CountOf),
         Column("KS D, 95 %", "ks_distance", tables.Estimate),
         Column("Mean difference (points), 95 %", "mean_difference", tables.Estimate, unit="points"),
     )
-    return Table("Pairwise tests", columns, [_row(pair) for pair in pairs])
+    return Table("Pairwise tests", columns, [_row(pair, list(tests)) for pair in pairs])
 
 
-def _row(pair: PopulationPair) -> list[tables.Cell]:
+def _row(pair: PopulationPair, tests: Sequence[bool]) -> list[tables.Cell]:
+    """``tests`` says of each column of p whether it is that in draw order."""
     test = pair.of_all
     theta = None if test.verdict is Verdict.NOTHING else 100 * test.theta
     return [
@@ -169,7 +174,7 @@ def _row(pair: PopulationPair) -> list[tables.Cell]:
         tables.Text(short_verdict(pair)),
         tables.Estimate(theta, (100 * test.interval[0], 100 * test.interval[1]), digits=0),
         tables.Estimate(test.difference, test.difference_interval, style="signed"),
-        tables.PValue(pair.p_value),
+        *(tables.PValue(pair.p_value if pair.by_order == by_order else None) for by_order in tests),
         tables.CountOf(test.failed[0], test.n[0]),
         tables.CountOf(test.failed[1], test.n[1]),
         tables.Estimate(pair.shape.distance, pair.shape.interval, digits=2),
@@ -201,6 +206,16 @@ def verdict_words(verdict: Verdict, first: str, second: str) -> str:
         Verdict.OPEN: "open",
         Verdict.BUDGET_USED: "not decided",
     }[verdict]
+
+
+def theta_ends(interval: tuple[float, float], *, differs: bool) -> str:
+    """84–93 %; where the verdict is *lower* and an end is 50 %, on which side of it: above 50 %, up to 96 %."""
+    low, high = (f"{100 * end:.0f}" for end in interval)
+    if differs and low == "50":
+        return f"above 50{NBSP}%, up to {high}{NBSP}%"
+    if differs and high == "50":
+        return f"from {low}{NBSP}%, below 50{NBSP}%"
+    return f"{low}–{high}{NBSP}%"
 
 
 def compared_in_order(pairs: Iterable[PopulationPair]) -> list[PopulationPair]:

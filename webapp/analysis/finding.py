@@ -18,8 +18,8 @@ from engine.statistics.comparisons import LOWER, Comparison
 from engine.statistics.sequential import SequentialComparison
 from engine.training.datasets import data_set_facts
 from webapp.analysis import statistics
-from webapp.analysis.comparing import ALPHA, PopulationPair, decided, verdict_words
-from webapp.analysis.in_order import in_order_share, interval_words
+from webapp.analysis.comparing import ALPHA, PopulationPair, decided, theta_ends, verdict_words
+from webapp.analysis.in_order import in_order_share
 from webapp.analysis.normalising import EqualCostPair
 from webapp.analysis.populations import AnalysedPopulation
 from webapp.wording import (
@@ -33,6 +33,7 @@ from webapp.wording import (
     says_something,
     share_words,
     signed,
+    signed_ends,
 )
 
 LOOKED = (
@@ -69,16 +70,16 @@ def finding(
 ) -> Finding:
     """What is found of the populations that have a network which says something, at least one of them.
 
-    ``pairs`` are all of theirs, the surest first.
+    ``pairs`` are all of theirs, the surest first; ``at_equal_cost`` compares that one where its complexities differ.
     """
     if not pairs:
         return _of_one(populations[0])
     pair = pairs[0]
-    said = _by_order(pair) if pair.by_order else _of_all(pair)
+    said = _by_order(pair) if pair.by_order else _of_all(pair, at_equal_cost)
     return Finding(said.headline, (*said.details, *_notes(pair, populations, pairs)))
 
 
-def _of_all(pair: PopulationPair) -> Finding:
+def _of_all(pair: PopulationPair, at_equal_cost: EqualCostPair | None) -> Finding:
     """Of numbers of networks that were fixed beforehand."""
     test, names = pair.of_all, f"{pair.first.name} and {pair.second.name}"
     if test.verdict is Verdict.NOTHING:
@@ -86,22 +87,53 @@ def _of_all(pair: PopulationPair) -> Finding:
     if test.verdict is Verdict.ALL_TIED:
         return _all_tied(pair)
     if test.verdict is Verdict.TOO_FEW:
-        fewest = fewest_to_differ(pairs=pair.pairs, alpha=ALPHA)
         return Finding(
             f"Too few networks to tell {names} apart: {test.n[0]:,} and {test.n[1]:,} of them ended.",
-            (f"With {counted(pair.pairs, 'comparison')} at least {fewest} of each are needed.",),
+            (_fewest_needed(pair), *_failures(pair.first, pair.second)),
         )
     if test.mostly_failures:
         return _mostly_failures(pair)
-    details = [_points(test, pair.second.name)]
-    if any(test.failed):
-        details.append(
-            f"{_of_n(test.failed[0], test.n[0])} and {_of_n(test.failed[1], test.n[1])} networks failed and rank "
-            "behind every error."
-        )
+    details = [_points(pair), *_failures(pair.first, pair.second)]
     if not test.differs and pair.shape_p <= ALPHA:
         details.append(_shape_words(pair))
-    return Finding(f"{_verdict_words(pair)}: {_beats(pair)}, {p_text(test.p_adjusted)}.", tuple(details))
+    bold = _verdict_words(pair)
+    if at_equal_cost:
+        bold += _but_at_equal_cost(pair, at_equal_cost)
+        details.append(_at_equal_cost_words(at_equal_cost))
+    return Finding(f"{bold}: {_beats(pair)}, {p_text(test.p_adjusted)}.", tuple(details))
+
+
+def _but_at_equal_cost(pair: PopulationPair, equal: EqualCostPair) -> str:
+    """What the headline adds where the verdict at equal complexity is another one; empty where it is the same."""
+    cost = equal.cost
+    if equal.result.verdict is Verdict.NOTHING:
+        return ""
+    if not equal.result.differs:
+        return f", but none is shown at equal {cost}" if pair.differs else ""
+    if not pair.differs:
+        return f", but {equal.first.name} has lower errors at equal {cost}"
+    return "" if equal.first is pair.first else f", but {equal.first.name} has at equal {cost}"
+
+
+def _at_equal_cost_words(equal: EqualCostPair) -> str:
+    cost = equal.cost
+    if equal.result.verdict is Verdict.NOTHING:
+        return f"Their {cost} differ, and overlap too little to compare them at equal {cost}."
+    verdict = f"{equal.first.name} has lower errors there" if equal.result.differs else "no difference is shown there"
+    return f"Their {cost} differ; at equal {cost} {equal.beats}: {verdict}."
+
+
+def _fewest_needed(pair: PopulationPair) -> str:
+    fewest = fewest_to_differ(pairs=pair.pairs, alpha=ALPHA)
+    return f"With {counted(pair.pairs, 'comparison')} at least {fewest} of each are needed."
+
+
+def _failures(*populations: AnalysedPopulation) -> Iterator[str]:
+    """How many networks of each failed, where any did."""
+    if any(one.failed for one in populations):
+        (first, *others) = [(_of_n(one.failed, one.networks), one.name) for one in populations]
+        counts = [f"{first[0]} networks of {first[1]}", *(f"{count} of {name}" for count, name in others)]
+        yield f"{joined(counts)} failed and rank behind every error."
 
 
 def _verdict_words(pair: PopulationPair) -> str:
@@ -118,56 +150,54 @@ def _beats(pair: PopulationPair) -> str:
     """A network of A beats one of B in 89 % of pairs (95 %: 84–93 %)."""
     test = pair.of_all
     margin = f"{100 * (0.5 - test.margin):.0f}–{100 * (0.5 + test.margin):.0f}{NBSP}%"
-    said = (
-        f"a network of {pair.first.name} beats one of {pair.second.name} in {share_words(test.theta)}{NBSP}% of pairs"
-    )
-    level, (low, high) = level_words(test.level, test.pairs), test.interval
-    ends = f"{level}: {interval_words((low, high), test.differs)}"
+    share = share_words(test.theta)
+    if test.differs and share == "50":
+        share = fixed(100 * test.theta, 2)
+    said = f"a network of {pair.first.name} beats one of {pair.second.name} in {share}{NBSP}% of pairs"
+    ends = f"{level_words(test.level, test.pairs)}: {theta_ends(test.interval, differs=test.differs)}"
     if test.by_little:
         return f"{said} ({ends}), inside the margin of {margin} that counts as alike"
     return f"{said} ({ends}, margin {margin})" if test.verdict is Verdict.ALIKE else f"{said} ({ends})"
 
 
-def _points(test: Comparison, second: str) -> str:
+def _points(pair: PopulationPair) -> str:
     """How far apart they are in the median pair, with the numbers of networks."""
+    test = pair.of_all
     n = f"n{NBSP}={NBSP}{test.n[0]:,} and {test.n[1]:,}"
     if test.difference is None or test.difference_interval is None or not math.isfinite(test.difference):
-        return f"In half of the pairs a network failed, so they have no median difference; {n}."
-    low, high = test.difference_interval
-    if not test.differs:
-        ends = {
-            (True, True): "no interval yet",
-            (True, False): f"at most {signed(high)}",
-            (False, True): f"at least {signed(low)}",
-            (False, False): f"{signed(low)} to {signed(high)}",
-        }[math.isinf(low), math.isinf(high)]
-        return f"The median difference is {signed(test.difference)} points ({ends}); {n}."
-    least, most = -high, -low
+        return f"In half of the pairs or more a network failed, so there is no median difference in points; {n}."
+    if test.differs:
+        return f"In the median pair {_lower_by(test.difference, test.difference_interval, pair)}; {n}."
+    difference, ends = signed(test.difference), signed_ends(test.difference_interval)
+    return f"The median difference, {pair.first.name} minus {pair.second.name}, is {difference} points ({ends}); {n}."
+
+
+def _lower_by(difference: float, interval: tuple[float, float], pair: PopulationPair) -> str:
+    """By how much the first is lower: the difference and its interval lie at or below 0."""
+    least, most = -interval[1], -interval[0]
     from_zero = round(least, 1) <= 0
-    ends = f"{fixed(least)}–{fixed(most)}"
+    if round(difference, 1) == 0:
+        ends = "no upper end" if math.isinf(most) else f"at most {fixed(most)}"
+        return f"the errors are less than 0.1 points apart ({ends})"
     if math.isinf(most):
         ends = "above 0" if from_zero else f"at least {fixed(least)}"
-    elif from_zero:
-        ends = f"above 0, up to {fixed(most)}"
-    drop = fixed(abs(test.difference))
-    return f"In the median pair its error is lower by {drop} points ({ends}) than that of {second}; {n}."
+    else:
+        ends = f"above 0, up to {fixed(most)}" if from_zero else f"{fixed(least)}–{fixed(most)}"
+    return f"the error of {pair.first.name} is lower by {fixed(-difference)} points ({ends})"
 
 
 def _all_tied(pair: PopulationPair) -> Finding:
-    names = f"{pair.first.name} and {pair.second.name}"
+    first, second, n = pair.first.name, pair.second.name, sum(pair.of_all.n)
+    every = "both" if n == 2 else f"all {n:,}"
+    few = [_fewest_needed(pair)] if min(pair.of_all.n) < fewest_to_differ(pairs=pair.pairs, alpha=ALPHA) else []
     if not pair.first.n:
-        return Finding(f"{_none_finished([pair.first, pair.second])}.")
+        return Finding(f"No network of {first} or {second} finished: {every} failed.", tuple(few))
     error = float(pair.first.errors[0])
     chance = _chance_words(error, [pair.first, pair.second])
     return Finding(
-        f"All {sum(pair.of_all.n):,} networks of {names} have the same error, {fixed(error)}{NBSP}%{chance}.",
-        ("Nothing tells them apart.",),
+        f"{every.capitalize()} networks of {first} and {second} have the same error, {fixed(error)}{NBSP}%{chance}.",
+        ("Nothing tells them apart.", *few),
     )
-
-
-def _none_finished(populations: Sequence[AnalysedPopulation]) -> str:
-    names, n = joined([one.name for one in populations], "or"), sum(one.networks for one in populations)
-    return f"No network of {names} finished: {'the only one' if n == 1 else f'all {n:,}'} failed"
 
 
 def _chance_words(error: float, populations: Sequence[AnalysedPopulation]) -> str:
@@ -188,30 +218,32 @@ def _classes(population: AnalysedPopulation) -> int:
 
 def _mostly_failures(pair: PopulationPair) -> Finding:
     test = pair.of_all
-    numbers = dict(zip((pair.first.name, pair.second.name), zip(test.failed, test.n, strict=True), strict=True))
-    most = [name for name, (failed, n) in numbers.items() if 2 * failed > n]
-    counts = "; ".join(
-        f"{_of_n(*numbers[name])} of {name}" for name in sorted(numbers, key=lambda name: name not in most)
-    )
-    alone = statistics.compared([pair.first.errors, pair.second.errors])[0] if pair.first.n and pair.second.n else None
-    details = [
-        f"Counting a failure as worse than any error, {_beats(pair)}: "
-        f"{_words_of(test, pair).replace('No difference', 'no difference')}; {p_text(test.p_adjusted)}."
-    ]
-    if alone is None:
-        details.append("No difference in points is printed, as one of them has no network that finished.")
-    else:
-        details.append(
-            f"Of those that finished alone: {share_words(alone.theta)}{NBSP}% ({_in_five_words(alone, pair)}). No "
-            "difference in points is printed."
-        )
-    return Finding(f"More than half of the networks of {joined(most)} failed: {counts}.", tuple(details))
-
-
-def _words_of(test: Comparison, pair: PopulationPair) -> str:
+    both = sorted((pair.first, pair.second), key=lambda one: 2 * one.failed <= one.networks)
+    most = joined([f"of {one.name}" for one in both if 2 * one.failed > one.networks])
+    counts = ", ".join(f"{_of_n(one.failed, one.networks)} of {one.name}" for one in both)
+    verdict = "no difference is shown"
     if test.differs:
-        return f"{pair.first.name} has lower errors"
-    return "they are alike within the margin" if test.verdict is Verdict.ALIKE else "no difference is shown"
+        slightly = "slightly " if test.by_little else ""
+        verdict = f"{pair.first.name} has {slightly}lower errors"
+    elif test.verdict is Verdict.ALIKE:
+        verdict = "they are alike within the margin"
+    details = (
+        f"Counting a failure as worse than any error, {_beats(pair)}: {verdict}; {p_text(test.p_adjusted)}.",
+        _without_failures(pair),
+    )
+    return Finding(f"More than half of the networks {most} failed: {counts}.", details)
+
+
+def _without_failures(pair: PopulationPair) -> str:
+    first, second = pair.first, pair.second
+    if not first.n or not second.n:
+        without = joined([one.name for one in (first, second) if not one.n], "or")
+        return f"No network of {without} finished, so there is no difference in points."
+    alone = statistics.compared_alone(first.errors, second.errors, pairs=pair.pairs)
+    return (
+        f"Of those that finished alone, one of {first.name} beats one of {second.name} in {share_words(alone.theta)}"
+        f"{NBSP}% of pairs ({_in_five_words(alone, pair)}). No difference in points is printed."
+    )
 
 
 def _in_five_words(test: Comparison, pair: PopulationPair) -> str:
@@ -227,7 +259,7 @@ def _shape_words(pair: PopulationPair) -> str:
     distance = f"KS{NBSP}D{NBSP}={NBSP}{fixed(pair.shape.distance, 2)}, {p_text(pair.shape_p)}"
     if _cross(pair):
         return f"Their curves differ in shape ({distance}): neither is lower throughout."
-    return f"Their curves differ in shape ({distance}): see where in the EDF."
+    return f"Their curves differ in shape ({distance}): see the EDF."
 
 
 def _cross(pair: PopulationPair) -> bool:
@@ -241,40 +273,51 @@ def _cross(pair: PopulationPair) -> bool:
 
 def _by_order(pair: PopulationPair) -> Finding:
     """While runs are to come, or after the plan was changed: what holds at every look."""
-    first, second = pair.first, pair.second
-    names = f"{first.name} and {second.name}"
-    running = first.pending or second.pending
+    names = f"{pair.first.name} and {pair.second.name}"
+    running = pair.first.pending or pair.second.pending
     so_far = " so far" if running else ""
     result = pair.in_order
     if result is None:
-        return Finding(
-            f"There is no verdict on {names} yet: runs are to come, and without the order in which their networks were "
-            "drawn no test may be looked at before its end."
-        )
+        return _without_order(names, running=bool(running))
     if result.verdict in LOWER:
-        bold = f"{first.name} has lower errors than {second.name}{so_far}"
+        bold = f"{pair.first.name} has lower errors than {pair.second.name}{so_far}"
     elif result.verdict is Verdict.ALIKE:
-        bold = f"{first.name} and {second.name} are alike within the margin{so_far}"
+        bold = f"{names} are alike within the margin{so_far}"
     elif result.differs_without_side:
-        bold = f"{names} differ{so_far}, but not clearly in who is lower"
+        bold = f"{names} differ, but not clearly in who is lower"
     else:
         bold = f"No difference between {names} is shown{so_far}"
-    headline = f"{bold}: {_pairs_won(pair, result)}, {p_text(pair.p_in_order or 1.0)} at every look."
-    return Finding(headline, tuple(_order_details(pair, result)))
+    return Finding(f"{bold}: {_pairs_won(pair, result)}.", tuple(_order_details(pair, result)))
+
+
+def _without_order(names: str, *, running: bool) -> Finding:
+    unknown = "without the order in which their networks were drawn no test"
+    if running:
+        return Finding(
+            f"There is no verdict on {names} yet: runs are to come, and {unknown} may be looked at before its end."
+        )
+    return Finding(
+        f"There is no verdict on {names}: networks were added or withdrawn after results could be seen, and {unknown} "
+        "allows for that."
+    )
 
 
 def _pairs_won(pair: PopulationPair, result: SequentialComparison) -> str:
-    if not result.won + result.lost + result.tied:
+    compared = result.n - result.left_out
+    if not compared:
         return "no pair of networks has ended"
     ties = f" with {counted(result.tied, 'tie')}" if result.tied else ""
-    pairs = counted(result.n - result.left_out, "pair")
-    return f"{pair.first.name} wins {result.won:,} of {pairs}{ties}, {in_order_share(result, pair.pairs)}"
+    return (
+        f"{pair.first.name} wins {result.won:,} of {counted(compared, 'pair')}{ties}, "
+        f"{in_order_share(result, pairs=pair.pairs)}, {p_text(pair.p_in_order or 0.0)} at every look"
+    )
 
 
 def _order_details(pair: PopulationPair, result: SequentialComparison) -> Iterator[str]:
     to_come = pair.first.pending + pair.second.pending
-    if to_come:
-        yield f"{counted(to_come, 'run')} to come; n{NBSP}={NBSP}{counted(result.n, 'pair')} in draw order."
+    n = f"n{NBSP}={NBSP}{counted(result.n, 'pair')} in draw order"
+    yield f"{counted(to_come, 'run')} to come; {n}." if to_come else f"{n}."
+    yield from _failures(pair.first, pair.second)
     if result.differs_without_side:
         yield "Their curves may cross: see the EDF."
     if pair.first.looked_at or pair.second.looked_at:
@@ -293,11 +336,8 @@ def _notes(
         yield BY_HAND
     if len(pairs) > 1:
         answered = decided(pairs)
-        yield (
-            f"{answered} of {len(pairs)} pairs {'is' if answered == 1 else 'are'} decided; this one is the surest."
-            if answered
-            else f"None of the {len(pairs)} pairs is decided."
-        )
+        are = f"{answered} of {len(pairs)} pairs {'is' if answered == 1 else 'are'}"
+        yield f"{are if answered else f'None of the {len(pairs)} pairs is'} decided; this is the one of smallest p."
 
 
 def _of_n(failed: int, n: int) -> str:
@@ -305,38 +345,41 @@ def _of_n(failed: int, n: int) -> str:
 
 
 def _of_one(population: AnalysedPopulation) -> Finding:
-    n, failed = population.networks, population.failed
-    so_far = " used so far" if population.pending else ""
-    missing = tuple(_missing_words([population]))
+    details = []
+    if population.failed and math.isfinite(population.median.value):
+        ranks = "rank" if population.failed > 1 else "ranks"
+        details.append(f"{counted(population.failed, 'network')} failed and {ranks} behind every error.")
+    return Finding(_half_of_one(population), (*details, *_missing_words([population])))
+
+
+def _half_of_one(population: AnalysedPopulation) -> str:
+    n, failed, name = population.networks, population.failed, population.name
+    so_far = " so far" if population.pending else ""
     if failed == n:
-        return Finding(f"{_none_finished([population])}.", missing)
-    if n == 1:
-        return Finding(
-            f"The one network of {population.name}{so_far} has an error of {fixed(population.edf.min)}{NBSP}%.", missing
-        )
+        every = "the only one that ended" if n == 1 else f"all {n:,} that ended"
+        return f"No network of {name} finished{so_far}: {every} failed."
     median = population.median
     if math.isinf(median.value):
-        return Finding(f"Half or more of the {n:,} networks of {population.name}{so_far} failed: {failed:,}.", missing)
-    looks = " at every look" if population.pending else ""
+        return f"Half or more of the networks of {name} failed{so_far}: {_of_n(failed, n)}."
     ends = "no interval yet"
     if says_something(median.interval):
+        looks = " at every look" if population.pending else ""
         ends = f"95{NBSP}%{looks}: {between(median.interval).strip('()')}"
-    details = []
-    if failed:
-        details.append(f"{counted(failed, 'network')} failed and rank{'s' if failed == 1 else ''} behind every error.")
-    return Finding(
-        f"Half of the {n:,} networks of {population.name}{so_far} have an error of at most "
-        f"{fixed(median.value)}{NBSP}% ({ends}).",
-        (*details, *missing),
-    )
+    used = " used so far" if population.pending else ""
+    if n == 1:
+        return f"The one network of {name}{used} has an error of {fixed(median.value)}{NBSP}% ({ends})."
+    return f"Half of the {n:,} networks of {name}{used} have an error of at most {fixed(median.value)}{NBSP}% ({ends})."
 
 
 def _missing_words(populations: Sequence[AnalysedPopulation]) -> Iterator[str]:
     missing = sum(one.missing for one in populations)
     if missing == 1:
-        yield "1 run, such as that of a lost machine, says nothing of its network and is left out."
+        yield "1 run ended without saying anything of its network (its machine was lost, say) and is left out."
     elif missing:
-        yield f"{missing:,} runs, such as those of a lost machine, say nothing of their networks and are left out."
+        yield (
+            f"{missing:,} runs ended without saying anything of their networks (their machine was lost, say) and are "
+            "left out."
+        )
 
 
 def short_finding(populations: Sequence[AnalysedPopulation], pairs: Sequence[PopulationPair]) -> ShortFinding:
@@ -348,26 +391,34 @@ def short_finding(populations: Sequence[AnalysedPopulation], pairs: Sequence[Pop
     pair = pairs[0]
     looks = " at every look" if pair.by_order else ""
     tested = f"{p_text(pair.p_value)}{looks}; {sizes}" if pair.p_value is not None else sizes
-    if pair.verdict not in LOWER:
-        words = {
-            Verdict.ALIKE: "alike within the margin",
-            Verdict.TOO_FEW: "too few to tell apart",
-            Verdict.ALL_TIED: "all of the same error" if pair.first.n else "all failed",
-            Verdict.NOTHING: "nothing to compare",
-        }.get(pair.verdict, "no difference shown")
-        return ShortFinding(words + so_far, f"({tested})")
-    ends = interval_words(pair.interval, differs=True)
-    words = f"{pair.first.name} lower in {share_words(pair.theta)}{NBSP}% of pairs{so_far}"
-    if pair.of_all.mostly_failures:
-        words += ", failures counted"
-    return ShortFinding(words, f"({ends}; {tested})")
+    failures = ", failures counted" if pair.of_all.mostly_failures and pair.first.n else ""
+    if pair.by_order and pair.in_order and pair.in_order.differs_without_side:
+        return ShortFinding(f"different, not clearly in who is lower{failures}", f"({tested})")
+    if not pair.differs:
+        return ShortFinding(f"{_short_words(pair)}{so_far}{failures}", f"({tested})")
+    slightly = "slightly " if not pair.by_order and pair.of_all.by_little else ""
+    words = f"{pair.first.name} {slightly}lower in {share_words(pair.theta)}{NBSP}% of pairs{so_far}{failures}"
+    return ShortFinding(words, f"({theta_ends(pair.interval, differs=True)}; {tested})")
+
+
+def _short_words(pair: PopulationPair) -> str:
+    """Of a pair of which neither is lower."""
+    if pair.verdict is Verdict.ALL_TIED:
+        return "all of the same error" if pair.first.n else "all failed"
+    if pair.by_order and pair.in_order is None:
+        return "no verdict"
+    return {
+        Verdict.ALIKE: "alike within the margin",
+        Verdict.TOO_FEW: "too few to tell apart",
+        Verdict.NOTHING: "nothing to compare",
+    }.get(pair.verdict, "no difference shown")
 
 
 def _short_of_one(population: AnalysedPopulation, so_far: str, sizes: str) -> ShortFinding:
     if population.failed == population.networks:
-        return ShortFinding("all failed", f"({sizes})")
+        return ShortFinding(f"all failed{so_far}", f"({sizes})")
     median = population.median
     if math.isinf(median.value):
-        return ShortFinding("half or more failed", f"({sizes})")
+        return ShortFinding(f"half or more failed{so_far}", f"({sizes})")
     ends = between(median.interval).strip("()") if says_something(median.interval) else "no interval yet"
     return ShortFinding(f"median error {fixed(median.value)}{NBSP}%{so_far}", f"({ends}; {sizes})")

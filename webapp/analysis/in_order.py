@@ -10,10 +10,10 @@ from engine.statistics import Verdict
 from engine.statistics.comparisons import LOWER
 from engine.statistics.sequential import SequentialComparison
 from webapp.analysis import tables
-from webapp.analysis.comparing import PopulationPair, verdict_words
+from webapp.analysis.comparing import PopulationPair, theta_ends, verdict_words
 from webapp.analysis.populations import AnalysedPopulation
 from webapp.analysis.tables import Column, Table
-from webapp.wording import NBSP, counted, joined, level_words, p_text
+from webapp.wording import NBSP, counted, joined, level_words, p_text, share_words
 
 COLUMNS = (
     Column("In draw order", "", tables.Pair),
@@ -43,42 +43,43 @@ def why_not_in_order(populations: Sequence[AnalysedPopulation]) -> str:
 
 def verdict_sentence(pair: PopulationPair, result: SequentialComparison) -> str:
     """The verdict in draw order in words, with the numbers it rests on."""
+    return " ".join(filter(None, [_verdict_words(pair, result), _numbers(pair, result)]))
+
+
+def _verdict_words(pair: PopulationPair, result: SequentialComparison) -> str:
     first, second = pair.first.name, pair.second.name
     pairs = counted(result.n, "pair")
-    numbers = (
-        f"{first} won {result.won:,}, {second} {result.lost:,} and {result.tied:,} were ties: "
-        f"{in_order_share(result, pair.pairs)}, {p_text(pair.p_in_order or 1.0)} at every look"
-    )
+    after = f"Decided after {result.decided_at or 0:,} of {pairs}"
     if result.verdict in LOWER:
         lower, other = (first, second) if result.verdict is Verdict.A_LOWER else (second, first)
-        return (
-            f"Decided after {result.decided_at:,} of {pairs}: a network of {lower} beats one of {other} more often "
-            f"than not. {numbers}."
-        )
+        return f"{after}: a network of {lower} beats one of {other} more often than not."
     if result.verdict is Verdict.ALIKE:
         margin = f"{100 * (0.5 - result.margin):.0f}–{100 * (0.5 + result.margin):.0f}{NBSP}%"
-        after = f"Decided after {result.decided_at:,} of {pairs}"
-        return f"{after}: {first} and {second} are alike within {margin}. {numbers}."
+        return f"{after}: {first} and {second} are alike within the margin of {margin}."
     if result.differs_without_side:
-        return f"The two differ, but after {pairs} it is not clear which of them is lower. {numbers}."
+        return f"{first} and {second} differ, but after {pairs} it is not clear which of them is lower."
     if result.verdict is Verdict.BUDGET_USED:
-        return f"Not decided by the first {pairs}, more are not looked at. {numbers}."
-    return f"Still open after {pairs}: more may decide it. {numbers}."
+        return f"Not decided by the first {pairs}, more are not looked at."
+    return f"Still open after {pairs}: more may decide it."
 
 
-def in_order_share(result: SequentialComparison, pairs: int) -> str:
-    """90 % (95 % at every look: 69–98 %); the interval holds for so many pairs of populations together."""
+def _numbers(pair: PopulationPair, result: SequentialComparison) -> str:
+    """Empty before the first pair that counts."""
+    if result.n == result.left_out:
+        return ""
+    left_out = f", {result.left_out:,} left out" if result.left_out else ""
+    return (
+        f"{pair.first.name} won {result.won:,}, {pair.second.name} {result.lost:,}, {result.tied:,} tied{left_out}: "
+        f"{in_order_share(result, pairs=pair.pairs)}, {p_text(pair.p_in_order or 0.0)} at every look."
+    )
+
+
+def in_order_share(result: SequentialComparison, *, pairs: int) -> str:
+    """90 % (95 % at every look: 69–98 %); so many ``pairs`` of populations are compared together."""
     level = level_words(1 - result.alpha, pairs)
-    ends = interval_words(result.interval, result.verdict in LOWER)
-    return f"{100 * result.theta:.0f}{NBSP}% ({level} at every look: {ends})"
-
-
-def interval_words(interval: tuple[float, float], differs: bool) -> str:
-    """The interval of theta in whole percents; one that a verdict has cut at a half begins above it."""
-    low, high = interval
-    if differs and round(100 * low) <= 50:
-        return f"above 50{NBSP}%, up to {100 * high:.0f}{NBSP}%"
-    return f"{100 * low:.0f}–{100 * high:.0f}{NBSP}%"
+    ends = theta_ends(result.interval, differs=result.verdict in LOWER)
+    share = "100" if result.theta == 1 else share_words(result.theta)
+    return f"{share}{NBSP}% ({level} at every look: {ends})"
 
 
 def in_order_table(pairs: Sequence[PopulationPair]) -> Table:

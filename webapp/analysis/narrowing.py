@@ -49,6 +49,15 @@ def narrowed(space: AnyNetSpace | RegNetSpace, asked: str) -> AnyNetSpace | RegN
         return space
 
 
+def narrows(space: AnyNetSpace | RegNetSpace, asked: Iterable[str]) -> bool:
+    """Whether restrictions leave out some of the values that the laws and rules of the space give together."""
+    return _values(restricted(space, asked)) < _values(space)
+
+
+def _values(space: AnyNetSpace | RegNetSpace) -> int:
+    return math.prod(sequence.count() for sequence in space.sequences.values())
+
+
 def _bound(text: str, sign: int) -> float:
     """A bound, infinite where that end is open."""
     if not text:
@@ -84,9 +93,9 @@ def _change(name: str, value: Any) -> dict[str, Any]:
 
 
 def _narrow(law: Law, low: float, high: float) -> Law:
-    """The same kind of law on the values from low to high; as it is where none lies there."""
+    """The same kind of law on the values from low to high; as it is where none or all lie there."""
     kept = law.values[(law.values >= low) & (law.values <= high)]
-    if not len(kept):
+    if len(kept) in (0, len(law.values)):
         return law
     if law.kind == "choice":
         weights = dict(zip(law.listed, law.weights or (1.0,) * len(law.listed), strict=True))

@@ -20,6 +20,7 @@ from engine.statistics import (
     best_of,
     compare_all,
     compare_at_equal_cost,
+    compare_errors,
     compare_sequentially,
     empirical_bootstrap,
     ks_test,
@@ -86,6 +87,12 @@ def estimated_mean(errors: FloatArray) -> MeanEstimate:
 def compared(outcomes: Sequence[FloatArray]) -> list[Comparison]:
     """`engine.statistics.compare_all`."""
     return _remember(_digest("compared", *outcomes), lambda: compare_all(outcomes))
+
+
+def compared_alone(errors_a: FloatArray, errors_b: FloatArray, *, pairs: int) -> Comparison:
+    """`engine.statistics.compare_errors` of one of so many pairs."""
+    key = _digest(f"compared alone of {pairs}", errors_a, errors_b)
+    return _remember(key, lambda: compare_errors(errors_a, errors_b, pairs=pairs))
 
 
 def distance(outcomes_a: FloatArray, outcomes_b: FloatArray) -> KsTest:

@@ -139,7 +139,7 @@ def _pair(pair: PopulationPair) -> dict[str, object]:
         "median_difference": _interval(test.difference, test.difference_interval, test.level),
         "n": test.n,
         "failed": test.failed,
-        "left_out": test.left_out,
+        "left_out": (pair.first.missing, pair.second.missing),
         "ks_distance": _interval(pair.shape.distance, pair.shape.interval, 0.95),
         "ks_p_value_holm": pair.shape_p,
         "mean_difference": _interval(means.value, means.interval, 0.95),

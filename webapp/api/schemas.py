@@ -275,9 +275,10 @@ class PairOut(Schema):
     second: str
     verdict: Verdict = Field(
         description=(
-            "a_lower: first has lower errors; alike: theta lies within 0.4 to 0.6; not_shown; too_few: no outcome of "
-            "so few networks could show a difference; all_tied; nothing: one has no network yet; open and "
-            "budget_used: not decided in draw order"
+            "a_lower: first has lower errors; alike: theta lies within 0.4 to 0.6; not_shown: no difference is shown, "
+            "which does not say that there is none; too_few: no outcome of so few networks could show a difference; "
+            "all_tied: all have the same error, or all failed; nothing: one has no network yet; open: not decided in "
+            f"draw order yet; budget_used: not decided in draw order by the first {MOST_PAIRS:,} pairs"
         )
     )
     at_every_look: bool = Field(
@@ -295,9 +296,9 @@ class PairOut(Schema):
         description="median of error of first minus error of second over all pairs of networks, in percentage points; "
         "null where more than half of one failed"
     )
-    n: tuple[int, int]
+    n: tuple[int, int] = Field(description="networks of first and of second that finished or failed")
     failed: tuple[int, int]
-    left_out: tuple[int, int]
+    left_out: tuple[int, int] = Field(description="runs that say nothing of their network, not among n")
     ks_distance: Interval = Field(description="largest distance of the two EDFs, 0 to 1; of this pair alone")
     ks_p_value_holm: float = Field(description="corrected for all pairs of this answer")
     mean_difference: Interval | None = Field(

@@ -16,6 +16,8 @@ from webapp.forms.laws import LawRow, clean_law, law_fields, law_initial, law_ro
 from webapp.models import Family
 from webapp.space_words import ANYNET_LAWS, REGNET_LAWS, RULE_WORDS, LawParameter
 
+LONGEST_NOTE = 2_000
+
 
 class SpaceForm(forms.Form):
     """What both families share. ``cleaned_data["space"]`` is the engine's space once the form is clean."""
@@ -26,7 +28,10 @@ class SpaceForm(forms.Form):
 
     name = NameField(label="Name")
     note = forms.CharField(
-        label="Insight", required=False, max_length=2000, help_text="Why this space: what you saw that led to it."
+        label="Insight",
+        required=False,
+        max_length=LONGEST_NOTE,
+        help_text="Why this space: what you saw that led to it.",
     )
     stem = forms.ChoiceField(choices=[(stem, stem) for stem in STEMS])
     stem_width = NumberField(label="Stem width", whole=True)

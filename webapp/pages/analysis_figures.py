@@ -20,7 +20,7 @@ from webapp.analysis.parameters import (
     fit_against_error,
     varying_columns,
 )
-from webapp.analysis.populations import DRAWN_AT_MOST, FIT, with_unit
+from webapp.analysis.populations import DRAWN_AT_MOST, FIT, range_words, with_unit
 from webapp.analysis.reach import (
     CostTest,
     best_of_many,
@@ -295,10 +295,18 @@ def _column_figure(column: ColumnAgainstError, source: _SharedSource, links: Lin
         title=f"{name} {median}",
         note=f"({low}–{high})",
         csv=links.samples(population, "csv"),
-        link="" if column.is_cost else links.refine(population, [restriction(name, best.low, best.high)]),
+        link="" if column.is_cost else _refinement(column, links),
         link_text="Refine",
         link_label=f"Refine {name} to this range",
     )
+
+
+def _refinement(column: ColumnAgainstError, links: Links) -> str:
+    """The form that refines the space to where its best designs lie."""
+    best = column.best
+    words = range_words(column.name, best.low, best.high)
+    reason = f"the best designs have {words} (95 % of the empirical bootstrap)."
+    return links.refine_with(column.population, [restriction(column.name, best.low, best.high)], reason)
 
 
 def _drawn_front(column: ColumnAgainstError) -> plots.DrawnFront | None:

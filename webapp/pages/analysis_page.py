@@ -35,7 +35,7 @@ def downloads_of(analysis: Analysis, links: Links) -> Downloads | None:
         ("Error EDFs, CSV", links.edf_steps()),
         ("Table of populations, CSV", links.table("populations")),
         *([("Pairwise tests, CSV", links.table("pairwise-tests"))] if len(analysis.compared) > 1 else []),
-        ("Best designs, CSV", links.table("best")),
+        *([("Best designs, CSV", links.table("best"))] if analysis.used else []),
     ]
     samples = [(one, links.sample_files(one)) for one in analysis.populations]
     return Downloads(links.report(), files, samples)

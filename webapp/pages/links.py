@@ -6,7 +6,7 @@ write the words alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlencode
@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from webapp.analysis import AnalysedPopulation, FilePopulation, Selection, SpacePopulation
+from webapp.analysis.narrowing import narrows
 from webapp.analysis.selection import range_values
 from webapp.analysis.tables import Target
 from webapp.models import Regime
@@ -69,13 +70,22 @@ class Links:
         population = next(one for one in populations if one.token == target.population)
         return self.population(population) if target.sample is None else self.sample(population, target.sample)
 
-    def refine(self, population: AnalysedPopulation, restrictions: Iterable[str] = ()) -> str:
-        """The form that refines its space, with restrictions filled in; imports have no laws to refine."""
+    def refine(self, population: AnalysedPopulation) -> str:
+        """The form that refines its space; imports have no laws to refine."""
         if not self.may_write or not isinstance(population, SpacePopulation):
             return ""
-        form = self._inside("refine-space", population.space.pk)
-        narrow = urlencode([("narrow", one) for one in restrictions], safe=":")
-        return f"{form}?{narrow}" if form and narrow else form
+        return self._inside("refine-space", population.space.pk)
+
+    def refine_with(self, population: AnalysedPopulation, restrictions: Sequence[str], reason: str) -> str:
+        """The same form filled in with restrictions and what supports them; empty where they don't narrow the space."""
+        form = self.refine(population)
+        if not form or not isinstance(population, SpacePopulation):
+            return ""
+        if not narrows(population.engine_space, restrictions):
+            return ""
+        note = f"Analysis of {population.space.name} under {population.regime.name}, n = {population.n:,}: {reason}"
+        narrow = [("narrow", restriction) for restriction in restrictions]
+        return f"{form}?{urlencode([*narrow, ('note', note)], safe=':')}"
 
     def view(self, selection: Selection, *, anchor: str = "") -> str:
         """Another view of the same populations."""

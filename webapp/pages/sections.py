@@ -317,7 +317,10 @@ class Next(Section):
         for suggestion, cells in zip(self.analysis.suggestions.lines, self.table.rows, strict=True):
             asked = (suggestion.restriction,)
             what_if = self._asking(asked) if self.focus.space else ""
-            lines.append(SuggestionLine(suggestion, cells, what_if, self.links.refine(self.focus, asked)))
+            numbers = [f"{column.title} {cell.words}" for column, cell in zip(self.table.columns, cells, strict=True)]
+            reason = f"{suggestion.words}: {'; '.join(numbers[1:])}."
+            refine = self.links.refine_with(self.focus, asked, reason)
+            lines.append(SuggestionLine(suggestion, cells, what_if, refine))
         return lines
 
     def _asking(self, restrictions: tuple[str, ...], *, pool: bool = False) -> str:
@@ -334,7 +337,9 @@ class Next(Section):
 
     @property
     def refine_asked(self) -> str:
-        return self.links.refine(self.focus, self.analysis.restrictions)
+        answer = self.analysis.what_if
+        reason = f"what if {self.asked_words}: {answer.sentence if answer else ''}"
+        return self.links.refine_with(self.focus, self.analysis.restrictions, reason)
 
     @property
     def asking_all(self) -> str:

@@ -53,7 +53,15 @@ from webapp.queries.runs import (
 from webapp.queries.samples import sample_columns, samples_by_id
 from webapp.queries.search import Found, search
 from webapp.queries.seeds import OldDouble, free_seed, old_doubles, related_draws
-from webapp.queries.spaces import MethodFacts, SpaceLine, method_facts, space_lines, team_regimes, team_spaces
+from webapp.queries.spaces import (
+    MethodFacts,
+    SpaceLine,
+    free_space_name,
+    method_facts,
+    space_lines,
+    team_regimes,
+    team_spaces,
+)
 from webapp.queries.summaries import (
     OUTLINE_SHARES,
     Outline,
@@ -133,6 +141,7 @@ __all__ = [
     "find_invitation",
     "finished_batches",
     "free_seed",
+    "free_space_name",
     "imported_populations",
     "iterate_runs",
     "last_trained",

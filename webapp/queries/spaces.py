@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, count
 
 from django.db.models import Count, Max, QuerySet
 
 from webapp.models import Regime, Space, Team
 from webapp.queries.summaries import PopulationSummary, population_summaries
+
+LONGEST_WISH = 110  # of the 120 characters of a name
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,13 @@ class SpaceLine:
 
 def team_spaces(team: Team) -> QuerySet[Space]:
     return Space.objects.filter(team=team).order_by("name")
+
+
+def free_space_name(team: Team, wish: str) -> str:
+    """The name, or the first of it with 2, 3 ... behind it that no space of the team has."""
+    wish = wish[:LONGEST_WISH].strip()
+    taken = set(Space.objects.filter(team=team, name__startswith=wish).values_list("name", flat=True))
+    return next(name for name in chain([wish], (f"{wish} {k}" for k in count(2))) if name not in taken)
 
 
 def space_lines(team: Team, spaces: QuerySet[Space] | None = None) -> list[SpaceLine]:

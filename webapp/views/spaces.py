@@ -17,11 +17,13 @@ from engine.training.regimes import Regime as EngineRegime
 from webapp import queries, services
 from webapp.access import TeamRequest, regime_of, space_of, team_action, team_form, team_page
 from webapp.analysis import SpacePopulation
-from webapp.analysis.narrowing import restricted
+from webapp.analysis.narrowing import narrows, restricted
+from webapp.analysis.suggestions import restriction_words
 from webapp.analysis.what_if import WhatIf, what_if, what_if_steps
 from webapp.files.exports import csv_response
 from webapp.forms import FORMS, SpaceForm, form_of, space_initial
 from webapp.forms.lists import Choice, Listing, read_list
+from webapp.forms.spaces import LONGEST_NOTE
 from webapp.models import Family, Regime, Space
 from webapp.pages.edf_figures import WHAT_IF, what_if_figure
 from webapp.pages.figures import Figure
@@ -125,10 +127,15 @@ def new_space(request: TeamRequest) -> HttpResponseBase:
 
 @team_form
 def refine_space(request: TeamRequest, space_id: int) -> HttpResponseBase:
-    """A child of a space; ?narrow=w_m:2.26:2.55&narrow=widths_non_decreasing starts from what a plot suggests."""
+    """A child of a space; ?narrow=w_m:2.26:2.55&narrow=widths_non_decreasing&note=... starts from a suggestion."""
     parent = space_of(request.team, space_id)
-    start = restricted(space_from_json(parent.definition), request.GET.getlist("narrow"))
-    form = FORMS[parent.family](request.POST or None, initial=space_initial(start))
+    space = space_from_json(parent.definition)
+    asked = request.GET.getlist("narrow")
+    initial = {"note": request.GET.get("note", "")[:LONGEST_NOTE], **space_initial(restricted(space, asked))}
+    words = ", ".join(restriction_words(one) for one in asked if narrows(space, [one]))
+    if words:
+        initial["name"] = queries.free_space_name(request.team, f"{parent.name} {words}")
+    form = FORMS[parent.family](request.POST or None, initial=initial)
     return _answer(request, form, title=f"Refine {parent.name} into a new space", parent=parent)
 
 

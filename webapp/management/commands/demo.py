@@ -143,6 +143,7 @@ class Command(BaseCommand):
         for heading in ("space", "n", "failed", r"\[min | mean]"):
             table.add_column(heading, justify="left" if heading == "space" else "right")
         for row in outcome.rows:
-            table.add_row(row.name, str(row.used), str(row.failed), f"\\[{row.best:.1f} | {row.mean:.1f}]")
+            errors = f"\\[{row.best:.1f} | {row.mean:.1f}]" if row.used > row.failed else "none finished"
+            table.add_row(row.name, str(row.used), str(row.failed), errors)
         self.console.print(table)
         self.say(outcome.finding)
