@@ -21,6 +21,7 @@ from engine.statistics.fronts import best_designs, error_cost_front
 from engine.statistics.importance import parameter_importance
 from engine.statistics.intervals import ks_interval, median_error, quantile_interval
 from engine.statistics.means import FEWEST_FOR_A_MEAN, mean_difference_interval, mean_interval
+from engine.statistics.predicted import predicted_edf
 from engine.statistics.refine import what_if
 from engine.statistics.reweight import Source, reweight
 from engine.statistics.search import random_search_curve, sample_size_study
@@ -65,6 +66,7 @@ __all__ = [
     "normalised_band",
     "normalised_edf",
     "parameter_importance",
+    "predicted_edf",
     "quantile_interval",
     "random_search_curve",
     "rank_correlation",

@@ -19,6 +19,7 @@ from engine.statistics import (
     mean_interval,
     what_if,
 )
+from engine.statistics.predicted import FeatureModel
 from engine.statistics.theta import estimate_theta, interval_of_difference, median_of_differences, p_value_of_theta
 from tests.conformance import oracles
 
@@ -145,3 +146,14 @@ def test_what_a_restriction_would_change_is_reproduced() -> None:
         result = what_if(numbers(case["input"]["errors"]), case["input"]["inside"])
         assert result.effect == pytest.approx(effect, abs=case["tolerance"]), case["id"]
         assert result.interval == pytest.approx(interval, abs=case["tolerance"]), case["id"]
+
+
+def test_the_edf_with_what_designs_tell_is_reproduced() -> None:
+    for case in cases("powered_edf"):
+        given, wanted, near = case["input"], case["output"], {"abs": case["tolerance"]}
+        features, drawn = np.array(given["features"]), np.array(given["features_drawn"])
+        model = FeatureModel.fitted(numbers(given["errors"]), features, drawn)
+        share, low, high = model.at(given["at"])
+        assert model.degrees == pytest.approx(wanted["degrees"], **near), case["id"]
+        assert share == pytest.approx(wanted["result"][0], **near), case["id"]
+        assert [low, high] == pytest.approx(wanted["result"][1], **near), case["id"]
