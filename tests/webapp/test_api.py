@@ -195,8 +195,10 @@ def test_a_population_is_its_finished_prefix_as_columns(script: Caller, batch: S
     path = f"/populations/{batch.space_id}-{batch.regime_id}"
     status, answer = script.get(path)
     assert status == 200
-    counts = {name: answer[name] for name in ("n", "failed", "pending", "cancelled", "ahead")}
-    assert counts == {"n": 2, "failed": 1, "pending": 1, "cancelled": 0, "ahead": 0}
+    counts = {name: answer[name] for name in ("n", "failed", "missing", "repeated", "pending", "cancelled", "ahead")}
+    none = dict.fromkeys(("missing", "repeated", "cancelled", "ahead"), 0)
+    assert counts == {"n": 2, "failed": 1, "pending": 1, **none}
+    assert not answer["looked_at"]
     assert answer["columns"]["error"] == [30, 20]
     assert all(type(depth) is int for depth in answer["columns"]["depth"])
     assert script.get(f"{path}?error=best")[1]["columns"]["error"] == [29, 19]
@@ -205,8 +207,9 @@ def test_a_population_is_its_finished_prefix_as_columns(script: Caller, batch: S
     assert script.get(f"{path}?error=worst")[1]["parameter"] == "error"
     assert script.get(f"{path}?limit=50001")[1]["parameter"] == "limit"
     assert script.get("/populations")[1]["items"] == [
-        {"space": batch.space_id, "regime": batch.regime_id, "designs": 4, "trained": 2, "failed": 1, "pending": 1}
-    ]
+        {"space": batch.space_id, "regime": batch.regime_id, "designs": 4, "trained": 2, "failed": 1,
+         "missing": 0, "repeated": 0, "pending": 1}
+    ]  # fmt: skip
 
 
 def test_an_analysis_is_answered_in_numbers(script: Caller, batch: SampleBatch) -> None:
@@ -220,6 +223,7 @@ def test_an_analysis_is_answered_in_numbers(script: Caller, batch: SampleBatch) 
     assert status == 200
     found = {one["population"]: one for one in answer["populations"]}
     assert (found[first]["n"], found[first]["min"], found[first]["failed"]) == (3, 20.0, 1)
+    assert (found[first]["missing"], found[first]["repeated"], found[first]["looked_at"]) == (0, 0, False)
     mean = found[second]["mean"]
     assert mean["value"] == pytest.approx(41.0)
     assert mean["low"] <= 41.0 <= mean["high"]
