@@ -8,6 +8,8 @@ import pytest
 
 from tests.webapp import pages, rows
 from webapp import queries, services
+from webapp.analysis import Selection, analyse
+from webapp.analysis.selection import TrainedId
 from webapp.models import FailureKind, Run, RunState, Sample, SampleBatch
 
 pytestmark = pytest.mark.django_db
@@ -218,3 +220,15 @@ def test_the_draw_order_ends_with_the_first_sample_to_come_so_that_it_only_grows
     assert in_order_of(first) == [30.0]
     pages.finish(first, [31.0, 32.0])
     assert in_order_of(first) == [30.0, 31.0, 32.0, 20.0, 21.0]
+
+
+def test_the_focus_of_an_analysis_has_the_parameters_of_its_failures_too() -> None:
+    batch = rows.a_study(size=3)
+    pages.finish(batch, [30.0, FailureKind.DIVERGED])
+    selection = Selection(populations=(TrainedId(batch.space_id, batch.regime_id),))
+    analysis = analyse(selection, batch.space.team)
+    assert "w_a" not in analysis.focused.samples.failures
+    samples = analysis.focus.samples
+    failed = batch.samples.get(position=1)
+    assert samples.failures["w_a"].tolist() == [failed.drawn["w_a"]]
+    assert (samples.n, samples.failed, samples.missing, samples.pending) == (1, 1, 0, 1)
