@@ -106,7 +106,7 @@ def test_normalised_populations_have_their_own_curves_and_sentence(study: Study)
     first = study.measured("R", np.linspace(20, 30, 16).tolist())
     second = study.measured("A", np.linspace(30, 40, 16).tolist(), preset="AnyNetX-A-small")
     text = study.text(first, second, more="&normalise=flops")
-    assert "At equal flops R has a lower mean error than A" in text
+    assert "At equal flops R has lower errors than A: a network of R beats one of A in over 99" in text
     assert "Normalised by flops: every tenth of the common range" in text
     assert re.search(r"left out: \d+ of 16 of R and \d+ of 16 of A", text)
 
@@ -147,7 +147,9 @@ def test_one_sample_inside_has_no_interval(study: Study) -> None:
     lowest = drawn[0]
     text = study.text(space, more=f"&what_if=w_m:{lowest}:{lowest}")
     assert "1 of the 12 samples of R lies inside" in text
-    assert "one sample gives no interval" in text
+    assert "inside beats outside in" in text
+    assert "too few for an interval of the mean" in text
+    assert_no_nan(text)
 
 
 def test_the_refine_form_shows_what_the_parents_samples_say(study: Study) -> None:

@@ -252,7 +252,7 @@ def test_what_if_of_a_restriction_in_the_address(study: Study) -> None:
     assert result.comparison.verdict is statistics.Verdict.A_LOWER
     low, high = (fixed(100 * end, 0) for end in result.comparison.interval)
     expected = (
-        f"{result.n} of the 48 networks of RegNetX lie inside. It has lower errors than the rest: inside beats outside "
+        f"{result.n} of the 48 samples of RegNetX lie inside. It has lower errors than the rest: inside beats outside "
         f"in {fixed(100 * result.comparison.theta, 0)} % of pairs ({low}–{high} %), "
     )
     assert expected in words(text)

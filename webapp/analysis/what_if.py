@@ -42,9 +42,9 @@ class WhatIf:
 def what_if(parent: SpacePopulation, child: EngineSpace) -> WhatIf:
     """The samples of ``parent`` that lie inside ``child``."""
     outcomes, kept = _asked(child, parent.engine_space, parent.samples)
-    among = f"the {counted(len(outcomes), 'network')} of {parent.name}"
+    among = f"the {counted(len(outcomes), 'sample')} of {parent.name}"
     if len(outcomes) < parent.networks:
-        among = f"the first {len(outcomes):,} networks of {parent.name} that finished"
+        among = f"the first {len(outcomes):,} samples of {parent.name} that finished"
     if not kept.any():
         return WhatIf(f"None of {among} lies inside, so they say nothing about it.", parent)
     if kept.all():
