@@ -15,7 +15,7 @@ from engine.statistics.population import Population
 from engine.statistics.refine import WhatIf as WhatIfResult
 from webapp.analysis import statistics, tables
 from webapp.analysis.errors import QUANTILES, error_column
-from webapp.analysis.insides import inside
+from webapp.analysis.insides import holds, inside
 from webapp.analysis.populations import EngineSpace, SpacePopulation, quantile_of
 from webapp.analysis.statistics import BoolArray
 from webapp.analysis.tables import Column, Table
@@ -41,7 +41,7 @@ class WhatIf:
 
 def what_if(parent: SpacePopulation, child: EngineSpace) -> WhatIf:
     """The samples of ``parent`` that lie inside ``child``."""
-    samples, kept = _asked(child, parent.engine_space, parent.samples)
+    samples, kept = _asked(child, parent)
     among = f"the {counted(samples.n, 'sample')} of {parent.name}"
     if samples.n < parent.n:
         among = f"the first {samples.n:,} samples of {parent.name}"
@@ -53,15 +53,16 @@ def what_if(parent: SpacePopulation, child: EngineSpace) -> WhatIf:
     return WhatIf(_sentence(result, among), parent, result)
 
 
-def _asked(child: EngineSpace, space: EngineSpace, samples: Population) -> tuple[Population, BoolArray]:
+def _asked(child: EngineSpace, parent: SpacePopulation) -> tuple[Population, BoolArray]:
     """The samples that are asked, and which of them lie inside."""
-    kept = inside(child, space, samples)
+    samples = parent.samples
+    kept = inside(child, parent.engine_space, samples)
     if kept is not None:
         return samples, kept
     first = samples.select(np.arange(samples.n) < MOST_ASKED)
     ids = first[SAMPLE_ID].astype(int).tolist()
     designs = drawn_designs(ids)
-    return first, np.array([bool(child.contains(design_from_json(designs[pk]))) for pk in ids], dtype=bool)
+    return first, np.array([holds(child, design_from_json(designs[pk]), parent.regime) for pk in ids], dtype=bool)
 
 
 def _sentence(result: WhatIfResult, among: str) -> str:
