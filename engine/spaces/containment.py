@@ -15,7 +15,7 @@ from engine.errors import EngineError, InvalidSpace
 from engine.spaces.answers import Part
 from engine.spaces.candidates import Candidates, draw_candidates
 from engine.spaces.laws import Law, choice
-from engine.spaces.proofs import law_parts
+from engine.spaces.proofs import is_proven, law_parts
 from engine.spaces.regnet import REGNET_LAWS, RegNetSpace
 from engine.spaces.sequences import Positions
 from engine.spaces.space import Space
@@ -88,7 +88,7 @@ def containment(child: Space, parent: Space) -> Containment:
     Containment
         A design that refutes a part has been asked: the child contains it, and the parent does not.
     """
-    if isinstance(child, RegNetSpace):
+    if isinstance(child, RegNetSpace) and not is_proven(child, parent):
         if not child.size():
             return Containment((ProofPart("size", "proven", "No parameter vector here gives a design."),))
         child = _with_stages_of(child, parent)
@@ -96,6 +96,8 @@ def containment(child: Space, parent: Space) -> Containment:
     unproven = [part.name for part in parts if not part.holds]
     refuted = _refuted(child, parent, unproven) if unproven else {}
     counted = "" if refuted or not COUNTED.issuperset(unproven) else _counted(child, parent)
+    # Where the number of stages stays open, a design may break a part that no proof was tried of.
+    parts += [part for name, (part, _) in refuted.items() if name not in {known.name for known in parts}]
     return Containment(tuple(_proof_part(part, refuted.get(part.name), counted) for part in parts))
 
 
