@@ -137,11 +137,13 @@ def test_two_workers_that_end_the_last_two_runs_at_once_tell_it_once() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_an_end_that_neither_of_two_workers_could_see_is_told_by_the_upkeep() -> None:
-    batch = rows.a_study(size=2)
+    batch = rows.a_study(size=3)
+    pages.finish(batch, [30.0])  # since of two first ends the second waits for the first, which keeps the plan
     first, second = claims(2)
     with transaction.atomic():
         record(first)
-        together(lambda: record(second))  # which still sees the first one running
+        taken = rows.stripe()
+        together(lambda: (rows.leave_stripe(taken), record(second)))  # which still sees the first one running
     assert told(batch.created_by) == []
     assert services.tell_of_batches() == 1
     assert services.tell_of_batches() == 0

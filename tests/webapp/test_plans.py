@@ -132,22 +132,11 @@ def test_a_batch_that_is_deleted_after_the_first_end_changes_the_plan_of_the_oth
     assert not looked_at(third)
 
 
-STRIPES = 8  # of a batch's version (migration 0013): two connections that count in the same one wait for each other
-
-
-def backend() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        return int(cursor.fetchone()[0])
-
-
-def in_a_thread(do: Callable[[], object], *, apart_from: int | None = None) -> threading.Thread:
-    """With a connection of its own, which counts in another stripe than that of a backend."""
+def in_a_thread(do: Callable[[], object]) -> threading.Thread:
+    """With a connection of its own."""
 
     def run() -> None:
         try:
-            while apart_from is not None and backend() % STRIPES == apart_from % STRIPES:
-                connection.close()
             do()
         finally:
             connection.close()
@@ -170,7 +159,8 @@ def test_an_extension_beside_the_first_end_is_looked_at_as_neither_knows_of_the_
     first, second = (end, lambda: extend(batch)) if end_first else (lambda: extend(batch), end)
     with transaction.atomic():
         first()
-        in_a_thread(second, apart_from=backend()).join()  # committed before the first one is
+        taken = rows.stripe()
+        in_a_thread(lambda: (rows.leave_stripe(taken), second())).join()  # committed before the first one is
     assert Plan.objects.get().planned_at_first_end == 2
     assert looked_at(batch)
 

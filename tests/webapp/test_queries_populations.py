@@ -9,6 +9,8 @@ import pytest
 from engine.spaces.sampling import Counted
 from tests.webapp import pages, rows
 from webapp import queries, services
+from webapp.analysis import Selection, analyse
+from webapp.analysis.selection import TrainedId
 from webapp.models import FailureKind, Run, RunState, Sample, SampleBatch
 
 pytestmark = pytest.mark.django_db
@@ -238,3 +240,15 @@ def test_a_network_drawn_before_counts_as_accepted() -> None:
     # A nearly exhausted window: 30 of 100 candidates lay inside, of which 27 were repeated.
     SampleBatch.objects.update(report=batch.report | {"found": 3, "tried": 100, "acceptance": 0.3})
     assert queries.acceptances(batch.regime, [batch.space_id]) == {batch.space_id: Counted(30, 100)}
+
+
+def test_the_focus_of_an_analysis_has_the_parameters_of_its_failures_too() -> None:
+    batch = rows.a_study(size=3)
+    pages.finish(batch, [30.0, FailureKind.DIVERGED])
+    selection = Selection(populations=(TrainedId(batch.space_id, batch.regime_id),))
+    analysis = analyse(selection, batch.space.team)
+    assert "w_a" not in analysis.focused.samples.failures
+    samples = analysis.focus.samples
+    failed = batch.samples.get(position=1)
+    assert samples.failures["w_a"].tolist() == [failed.drawn["w_a"]]
+    assert (samples.n, samples.failed, samples.missing, samples.pending) == (1, 1, 0, 1)

@@ -169,6 +169,30 @@ def test_a_retried_replicate_takes_the_error_back_until_it_has_ended_again() -> 
     assert [sample.error for sample in batch.samples.order_by("position")] == [31.0, 41.0]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_of_replicates_that_end_at_once_in_different_ways_one_sees_both() -> None:
+    batch = rows.a_study(size=12, replicates=3)
+    claims = [rows.claim() for _ in range(36)]
+
+    def end(mine: list[services.Claim | None], number: int) -> None:
+        try:
+            for claim in mine:
+                assert claim is not None
+                if number:
+                    finish(claim, final_error=30.0)
+                else:
+                    services.record_failure(claim, kind=M, message="A mistake.")
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=end, args=(claims[number::3], number)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(batch.samples.values_list("error", flat=True)) == {30.0}
+
+
 def test_a_replicate_that_loses_its_last_worker_leaves_the_error_of_the_others() -> None:
     batch = rows.a_study(size=1, replicates=2)
     pages.finish(batch, [30.0])

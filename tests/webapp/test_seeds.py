@@ -66,7 +66,9 @@ def test_a_batch_that_ended_without_designs_or_was_deleted_gives_its_seed_free()
     second = queue(batch)
     rows.draw_requested()
     services.cancel_batch(batch=second, actor=user)
-    with pytest.raises(services.SeedTaken, match=f"extend batch {second.pk} instead"):
+    with pytest.raises(
+        services.SeedTaken, match=f"queue the cancelled runs of batch {second.pk} again, or choose another seed"
+    ):
         queue(batch)
     services.delete(row=second, actor=user)
     assert queue(batch).seed == 0

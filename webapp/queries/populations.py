@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any, Literal
@@ -181,26 +181,31 @@ def load_trained(
         cursor.execute(COUNTS, values)
         pending, cancelled, undrawn, repeated, looked_at = cursor.fetchone()
         table = _copied(cursor, *_columns_statement(paths, error, values), width=7 + len(paths))
-    in_prefix, errors = table[:, 0] == 1, table[:, 3]
-    columns = {name: table[:, k] for k, name in enumerate([SAMPLE_ID, "error", *COMPLEXITIES, *paths], start=2)}
-    ordered = {name: columns[name] for name in [*paths, *COMPLEXITIES, "error", SAMPLE_ID]}
-    used, failed = in_prefix & np.isfinite(errors), in_prefix & np.isinf(errors)
-    population = Population.from_columns(
-        {name: column[used] for name, column in ordered.items()},
-        pending=pending + int(undrawn),
-        missing=int((in_prefix & np.isnan(errors)).sum()),
-        failures={name: column[failed] for name, column in ordered.items() if name != "error"},
-    )
-    before = in_prefix & (table[:, 1] == 1)
-    drawn = np.flatnonzero(before)[np.argsort(table[before, 2])]
+    in_prefix, ids, errors = table[:, 0] == 1, table[:, 2], table[:, 3]
+    before = np.flatnonzero(in_prefix & (table[:, 1] == 1))
+    drawn = before[np.argsort(ids[before])]
     return TrainedPopulation(
-        population,
+        _population(table, paths, pending=pending + int(undrawn)),
         ahead=errors[~in_prefix],
         cancelled=cancelled,
         in_order=errors[drawn],
-        in_order_ids=table[drawn, 2],
+        in_order_ids=ids[drawn],
         repeated=repeated,
         looked_at=looked_at,
+    )
+
+
+def _population(table: npt.NDArray[np.float64], paths: Iterable[str], *, pending: int) -> Population:
+    """The samples inside the prefix, those that failed by their own doing apart."""
+    columns = {name: table[:, k] for k, name in enumerate([SAMPLE_ID, "error", *COMPLEXITIES, *paths], start=2)}
+    ordered = {name: columns[name] for name in [*paths, *COMPLEXITIES, "error", SAMPLE_ID]}
+    in_prefix, errors = table[:, 0] == 1, columns["error"]
+    used, failed = in_prefix & np.isfinite(errors), in_prefix & np.isinf(errors)
+    return Population.from_columns(
+        {name: column[used] for name, column in ordered.items()},
+        pending=pending,
+        missing=int((in_prefix & np.isnan(errors)).sum()),
+        failures={name: column[failed] for name, column in ordered.items() if name != "error"},
     )
 
 

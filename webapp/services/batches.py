@@ -67,10 +67,9 @@ class SeedTaken(Refused):
 def same_draw(batch: SampleBatch) -> str:
     """What a batch does that another one may not do again, with what to do instead, after its name."""
     verb = "has already drawn" if batch.state == BatchState.READY else "is already to draw"
-    return (
-        f"{verb} this space under {batch.regime.name} with seed {batch.seed}: extend batch {batch.pk} instead, "
-        "or choose another seed."
-    )
+    cancelled = batch.runs.filter(state=RunState.CANCELLED).exists()
+    instead = f"queue the cancelled runs of batch {batch.pk} again" if cancelled else f"extend batch {batch.pk} instead"
+    return f"{verb} this space under {batch.regime.name} with seed {batch.seed}: {instead}, or choose another seed."
 
 
 def create_sample_batch(

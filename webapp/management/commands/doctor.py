@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.core.management.base import BaseCommand, CommandError
 
 from webapp import queries
+from webapp.wording import counted
 
 
 class Command(BaseCommand):
@@ -14,7 +15,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: object, **options: object) -> None:
-        doubles = list(queries.old_doubles())
+        doubles = queries.old_doubles()
         for double in doubles:
             batch = double.batch
             self.stdout.write(
@@ -22,9 +23,6 @@ class Command(BaseCommand):
                 f"both of {batch.space} under {batch.regime} with seed {batch.seed}."
             )
         if doubles:
-            raise CommandError(
-                f"{len(doubles)} batches draw the same designs again. Analyses count each design once; delete these "
-                "batches to be rid of their runs.",
-                returncode=1,
-            )
+            count = counted(len(doubles), "batch", "batches")
+            raise CommandError(f"Drawn twice: {count}. Analyses count each design once.", returncode=1)
         self.stdout.write("No designs are drawn twice.")
