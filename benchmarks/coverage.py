@@ -23,8 +23,8 @@ from engine.spaces.sampling import wilson_interval
 from engine.statistics.population import FloatArray, Population
 from engine.statistics.theta import estimate_theta, median_of_differences
 
-REPETITIONS = 200
-CLAIMS = 100
+REPETITIONS = 400
+CLAIMS = 200
 SIZES = (8, 16, 32, 100)
 PROCESSES = 2
 TRUTH = 200_000  # networks that stand for a whole population
