@@ -15,6 +15,7 @@ from benchmarks.timing import TookLonger
 NAMES = (
     "engine",
     "statistics",
+    "coverage",
     "imports",
     "training",
     "same_errors",
