@@ -8,7 +8,7 @@ from __future__ import annotations
 from webapp.models.batches import BatchState, BatchVersion, DrawCause, Sample, SampleBatch
 from webapp.models.events import Event, EventKind
 from webapp.models.filing import Filed
-from webapp.models.imports import ColumnKind, ImportedColumn, ImportedPopulation
+from webapp.models.imports import ColumnKind, ColumnRole, ImportedColumn, ImportedPopulation
 from webapp.models.notifications import Notification, NotificationKind
 from webapp.models.people import ApiToken, Concern, Invitation, Membership, PasswordMail, Role, Team, User, UserManager
 from webapp.models.results import ResultPage, ResultPopulation, ShareLink
@@ -22,6 +22,7 @@ __all__ = [
     "BatchState",
     "BatchVersion",
     "ColumnKind",
+    "ColumnRole",
     "Concern",
     "DrawCause",
     "Epoch",

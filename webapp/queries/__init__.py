@@ -19,6 +19,7 @@ from webapp.queries.batches import (
 from webapp.queries.costs import RegimeCost, regime_cost, regime_costs
 from webapp.queries.filing import BatchContents, batch_contents, tags_in_use
 from webapp.queries.imports import (
+    import_of_shape,
     imported_populations,
     load_columns,
     load_designs,
@@ -130,6 +131,7 @@ __all__ = [
     "find_api_token",
     "find_invitation",
     "finished_batches",
+    "import_of_shape",
     "imported_populations",
     "iterate_runs",
     "last_trained",
