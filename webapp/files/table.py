@@ -126,7 +126,8 @@ class ColumnBuilder:
         if isinstance(cell, (dict, list)):
             self.has_nested = True
             return json.dumps(cell, separators=(",", ":"))
-        self.has_text = self.has_text or not isinstance(cell, float) or isinstance(cell, bool)
+        is_number = isinstance(cell, (int, float)) and not isinstance(cell, bool)
+        self.has_number, self.has_text = self.has_number or is_number, True
         return repr(cell) if isinstance(cell, float) else str(cell)
 
 

@@ -52,12 +52,29 @@ def load_imported(imported: ImportedPopulation, *, error: ErrorChoice = "final")
     return TrainedPopulation(Population.from_columns(finished, failures=failures), ahead=np.array([]))
 
 
-def number_columns(imported: Sequence[ImportedPopulation]) -> set[str]:
-    """The names of their parameters and complexities that are numbers."""
+def load_categories(imported: ImportedPopulation) -> list[Column]:
+    """Its parameters that are categories, with a place for every row, failed ones too."""
+    stored = ImportedColumn.objects.filter(population=imported, kind=ColumnKind.CATEGORY, role=ColumnRole.PARAMETER)
+    return [
+        Column(row.name, ColumnKind.CATEGORY, decode_numbers(row.values), ColumnRole.PARAMETER, row.levels)
+        for row in stored.order_by("position")
+    ]
+
+
+def load_names(imported: ImportedPopulation, *, rows: Sequence[int]) -> dict[int, str]:
+    """What some rows (numbers from 1) are called; empty where no column names them."""
+    stored = ImportedColumn.objects.filter(population=imported, kind=ColumnKind.TEXT, role=ColumnRole.NAME).first()
+    if stored is None:
+        return {}
+    return dict(zip(rows, decode_rows(stored.values, stored.ends, [row - 1 for row in rows]), strict=True))
+
+
+def analysed_columns(imported: Sequence[ImportedPopulation]) -> set[str]:
+    """The names of their parameters and complexities."""
     if not imported:
         return set()
     roles = (ColumnRole.PARAMETER, ColumnRole.COMPLEXITY)
-    columns = ImportedColumn.objects.filter(population__in=imported, kind=ColumnKind.NUMBER, role__in=roles)
+    columns = ImportedColumn.objects.filter(population__in=imported, role__in=roles)
     return set(columns.values_list("name", flat=True))
 
 
