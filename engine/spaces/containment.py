@@ -151,21 +151,22 @@ def _searched_designs(child: Space, parent: Space) -> Iterator[Design]:
 def _searched_spaces(child: Space, parent: Space) -> Iterator[Space]:
     """Parts of the child: where the parent's laws lack values, its corners, and all of it."""
     for name, laws in _laws_with_missing_values(child, parent):
+        changes: dict[str, Any] = {name: laws}
         try:
-            yield _cornered(replace(child, **{name: laws}))
+            yield _cornered(replace(child, **changes))
         except InvalidSpace:
             continue  # no design has such a value
     yield _cornered(child)
     yield child
 
 
-def _laws_with_missing_values(child: Space, parent: Space) -> Iterator[tuple[str, Any]]:
+def _laws_with_missing_values(child: Space, parent: Space) -> Iterator[tuple[str, Law | tuple[Law, ...]]]:
     """Laws of the child, each with only those of its values that a law of the parent lacks."""
     if isinstance(child, RegNetSpace):
         pairs = {"bottleneck_ratio": "bottleneck_ratios", "group_width": "group_widths"}
         for name in REGNET_LAWS:
             outer = getattr(parent, name if isinstance(parent, RegNetSpace) else pairs.get(name, ""), ())
-            for law in outer if isinstance(outer, tuple) else (outer,):
+            for law in dict.fromkeys(outer) if isinstance(outer, tuple) else (outer,):
                 if missing := _missing(getattr(child, name).values, law):
                     yield name, missing
         return
