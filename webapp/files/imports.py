@@ -22,7 +22,7 @@ from webapp.files.table import Table, UnreadableFile
 from webapp.files.units import error_words, to_counts, to_error
 from webapp.models import ColumnKind
 from webapp.models import ColumnRole as Role
-from webapp.models.columns import Column
+from webapp.models.columns import AS_NUMBERS, Column
 from webapp.queries import SAMPLE_ID
 from webapp.queries.imports import BEST_ERROR
 from webapp.services import Origin
@@ -141,9 +141,40 @@ def shape_of(table: Table) -> str:
     return sha256(json.dumps(sorted(table.names)).encode()).hexdigest()
 
 
-def origin_of(source: str, table: Table, choices: Choices, imported: Imported) -> Origin:
-    """What is stored beside the columns, and remembered for the next file of this shape."""
-    return Origin(source, choices.origin, shape_of(table), choices.to_json(), imported.left_out)
+def origin_of(source: str, table: Table, choices: Choices, imported: Imported, *, left_out: int = 0) -> Origin:
+    """What is stored beside the columns, and remembered for the next file of this shape.
+
+    ``left_out`` are the rows that were left out before.
+    """
+    return Origin(source, choices.origin, shape_of(table), choices.to_json(), left_out + imported.left_out)
+
+
+def appended(before: Sequence[Column], more: Sequence[Column]) -> list[Column]:
+    """The columns with further rows; a column that only one side has is empty in the rows of the other."""
+    firsts, seconds = ({column.name: column for column in side} for side in (before, more))
+    n, m = len(before[0].values), len(more[0].values)
+    columns = []
+    for name in {**firsts, **seconds}:
+        one, other = firsts.get(name), seconds.get(name)
+        known = one or other
+        assert known is not None  # noqa: S101  (the name comes from one of them)
+        levels = list(dict.fromkeys([*(one.levels if one else ()), *(other.levels if other else ())]))
+        values = [*_values_in(one, n, known.kind, levels), *_values_in(other, m, known.kind, levels)]
+        is_number = known.kind in AS_NUMBERS
+        columns.append(
+            replace(known, values=np.array(values, dtype=np.float64) if is_number else values, levels=levels)
+        )
+    return _in_order(columns)
+
+
+def _values_in(column: Column | None, n: int, kind: ColumnKind, levels: Sequence[str]) -> Sequence[Any]:
+    """The values of a column by the places of other levels; empty cells where there is no column."""
+    if column is None:
+        return [np.nan if kind in AS_NUMBERS else None if kind == ColumnKind.DESIGN else ""] * n
+    if kind != ColumnKind.CATEGORY:
+        return list(column.values)
+    places = {level: float(place) for place, level in enumerate(levels)}
+    return [places.get(cell, np.nan) for cell in column.cells]
 
 
 def problem_of(table: Table, choices: Choices) -> str:

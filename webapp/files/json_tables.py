@@ -14,6 +14,7 @@ from webapp.files.json_files import json_entries
 from webapp.files.sweeps import read_sweep
 from webapp.files.table import Table, TableBuilder, UnreadableFile
 
+MOST_ROWS, MOST_COLUMNS = 100_000, 800  # of what a script sends at once
 DEEPEST = 4  # records within records that become columns of their own
 KEY = "key"  # the column of the keys of records by key
 Rows = Iterator[Mapping[str, Any]]
@@ -41,6 +42,18 @@ def read_json(path: Path, *, most_rows: int, most_columns: int) -> Table:
     if not builder.columns and not any(builder.waiting):
         raise UnreadableFile("The file holds no entry that can be read.")
     return builder.finish(words=how, unit="row")
+
+
+def table_of_columns(columns: Mapping[str, Sequence[Any]]) -> Table:
+    """Lists of one length as a table, such as a script sends."""
+    lengths = {len(cells) for cells in columns.values()}
+    if len(lengths) != 1 or not max(lengths):
+        raise UnreadableFile("All columns must have the same number of rows, one at least.")
+    names = checked_names(list(columns))
+    builder = TableBuilder(names, most_rows=MOST_ROWS, most_columns=MOST_COLUMNS)
+    for number, cells in enumerate(zip(*columns.values(), strict=True), start=1):
+        builder.add(number, cells)
+    return builder.finish(words="columns", unit="row")
 
 
 def flat(entry: Mapping[str, Any], prefix: str = "", depth: int = 1) -> dict[str, Any]:
