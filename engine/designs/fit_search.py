@@ -20,6 +20,7 @@ import numpy as np
 from engine.designs.stages import WIDTH_QUANTUM, Floats, Ints
 
 MULTIPLIERS = np.geomspace(1.02, 64, 400)  # among which all beginnings of stages are looked for
+MOST_LOOKED_FOR = 400  # stages times blocks
 LARGEST_MULTIPLIER = 1e4
 HALVINGS = 40
 EXACTLY_SEARCHED = 6  # beginnings of stages, the most promising ones
@@ -55,9 +56,14 @@ class Found:
 
 @lru_cache(maxsize=256)
 def beginnings(stages: int, depth: int) -> Beginnings:
-    """Those of RegNets with exactly this many stages, each of a level of its own, that some w_m of a fine grid has."""
+    """Those of RegNets with exactly this many stages, each of a level of its own, that some w_m of a fine grid has.
+
+    None for very deep networks, which have too many; of these only the design's own beginnings are searched.
+    """
     if stages == 1:
         return Beginnings(np.zeros((1, 0), dtype=np.int64), np.array([1.0]), np.array([LARGEST_MULTIPLIER]))
+    if stages * depth > MOST_LOOKED_FOR:
+        return Beginnings(np.zeros((0, stages - 1), dtype=np.int64), np.zeros(0), np.zeros(0))
     levels = np.arange(1, stages + 1)[:, None]
     different: set[tuple[int, ...]] = set()
     for multiplier in MULTIPLIERS.tolist():

@@ -12,7 +12,7 @@ from engine.spaces import AnyNetSpace, RegNetSpace, presets
 from engine.spaces.laws import choice, power_of_two, uniform
 from engine.spaces.sampling import draw_designs
 from engine.statistics.population import Population
-from webapp.analysis.insides import inside
+from webapp.analysis.insides import failed_rows, inside
 from webapp.analysis.narrowing import narrowed, narrows, restricted, restriction
 
 
@@ -144,3 +144,28 @@ def test_values_that_the_rules_exclude_narrow_nothing() -> None:
     space = presets.space("AnyNetX-D-small")
     laws = (uniform(low=8, high=64, step=8), uniform(low=8, high=256, step=8), choice([64]))
     assert not narrows(replace(space, widths=laws), ["w_2:8:64"])
+
+
+@pytest.mark.parametrize(("preset", "restrictions"), CHILDREN)
+def test_failed_samples_lie_inside_as_if_they_had_finished(preset: str, restrictions: list[str]) -> None:
+    space = presets.space(preset)
+    finished, _ = drawn(space)
+    columns = {name: finished[name] for name in finished.names if name != "error"}
+    failing = Population.from_columns({**columns, "error": finished.errors}, failures=columns)
+    child = restricted(space, restrictions)
+    kept = inside(child, space, finished)
+    failed = inside(child, space, failed_rows(failing))
+    assert kept is not None
+    assert failed is not None
+    assert np.array_equal(kept, failed)
+
+
+def test_a_failure_of_which_a_value_is_not_known_lies_outside() -> None:
+    space = presets.space("AnyNetX-A-small")
+    finished, _ = drawn(space)
+    columns = {name: finished[name] for name in finished.names if name != "error"}
+    unknown = {name: np.full(3, np.nan) for name in columns}
+    failing = Population.from_columns({**columns, "error": finished.errors}, failures=unknown)
+    failed = inside(restricted(space, ["d_1::4"]), space, failed_rows(failing))
+    assert failed is not None
+    assert not failed.any()

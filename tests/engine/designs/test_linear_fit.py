@@ -125,7 +125,7 @@ def test_five_hundred_regnets_fit_themselves_without_error():
     assert max(errors) == pytest.approx(0, abs=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     depth=st.integers(2, 40),
     w_0=st.integers(1, 40),
