@@ -47,9 +47,9 @@ def _estimate_words(reweighted: Reweighted, alike: Sequence[SpacePopulation], mo
     names = joined([one.name for one in alike])
     first = f" (the first {most:,} of each)" if any(one.n > most for one in alike) else ""
     return (
-        f"The samples of {names}{first} together, reweighted to what the child would draw: mean error "
-        f"{fixed(reweighted.mean)}{NBSP}% {between(reweighted.mean_interval)}, "
-        f"median {fixed(reweighted.median)}{NBSP}% {between(reweighted.median_interval)}, in brackets 95{NBSP}%. "
+        f"The samples of {names}{first} together, reweighted to what the child would draw: median error "
+        f"{fixed(reweighted.median)}{NBSP}% {between(reweighted.median_interval)}, in brackets 95{NBSP}%; mean "
+        f"{fixed(reweighted.mean)}{NBSP}%. "
         f"{reweighted.n:,} of {reweighted.n + reweighted.left_out:,} samples "
         f"lie inside the child; they are worth {fixed(reweighted.effective_n)} of its own, which have to be trained "
         "for a verdict."
