@@ -66,16 +66,18 @@ def _write(folder: Path, n: int) -> dict[str, Path]:
 def _import(path: Path, name: str) -> Any:
     from tests.webapp import rows
     from webapp import services
-    from webapp.files.imports import guess, read_import
-    from webapp.files.row_files import open_row_file
+    from webapp.files.imports import origin_of, read_import, usual_choices
+    from webapp.files.reading import read_in_bounds
     from webapp.models import User
 
     user = User.objects.first() or rows.a_team()[1]
-    file = open_row_file(path)
-    found = read_import(file, guess(file))
+    table = read_in_bounds(path, path.with_suffix(".table"))
+    choices = usual_choices(table)
+    found = read_import(table, choices)
     assert not found.left_out
+    origin = origin_of(path.name, table, choices, found)
     return services.create_imported_population(
-        team=user.teams.get(), name=name, source=path.name, error_origin="error", columns=found.columns, actor=user
+        team=user.teams.get(), name=name, origin=origin, columns=found.columns, actor=user
     )
 
 

@@ -23,7 +23,7 @@ SAMPLES = 100_000
 A_BATCH = 10_000  # webapp.services.batches.LARGEST_BATCH
 BATCHES_A_SPACE = 5
 PAGES = 50
-IMPORTED_ROWS = 100_000  # webapp.files.row_files.MOST_ROWS
+IMPORTED_ROWS = 100_000  # webapp.files.reading.MOST_ROWS
 AIM = 0.15  # s of CPU, of the web process and of the database together
 LONGEST = 60  # s a look
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -216,7 +216,7 @@ def _an_import(team: Any, user: Any) -> Any:
         *(Column(name, ColumnKind.NUMBER, values) for name, values in numbers.items()),
     ]
     return services.create_imported_population(
-        team=team, name="Elsewhere", source="rows.json", error_origin="error", columns=columns, actor=user
+        team=team, name="Elsewhere", origin=services.Origin("rows.json", "error"), columns=columns, actor=user
     )
 
 

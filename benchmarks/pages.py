@@ -81,7 +81,7 @@ def import_rows(team: Any, user: Any, n: int) -> Any:
     values["error"] = 40 + (values["parameter_0"] - 100) / 5 + rng.normal(0, 3, n)
     columns = [Column(name, ColumnKind.NUMBER, column) for name, column in values.items()]
     return services.create_imported_population(
-        team=team, name=f"{n} rows", source="rows.csv", error_origin="error", columns=columns, actor=user
+        team=team, name=f"{n} rows", origin=services.Origin("rows.csv", "error"), columns=columns, actor=user
     )
 
 

@@ -2,6 +2,6 @@
 
 from netspace_client.client import Client
 from netspace_client.errors import ClientError, Timeout
-from netspace_client.results import Batch, Progress, Regime, Space
+from netspace_client.results import Batch, Imported, Progress, Regime, Space
 
-__all__ = ["Batch", "Client", "ClientError", "Progress", "Regime", "Space", "Timeout"]
+__all__ = ["Batch", "Client", "ClientError", "Imported", "Progress", "Regime", "Space", "Timeout"]

@@ -10,10 +10,22 @@ import numpy as np
 import numpy.typing as npt
 
 from netspace_client.errors import ClientError, Timeout
-from netspace_client.results import Batch, Progress, Regime, Space, batch_from, regime_from, space_from
+from netspace_client.results import (
+    Batch,
+    Imported,
+    Progress,
+    Regime,
+    Space,
+    batch_from,
+    imported_from,
+    regime_from,
+    space_from,
+)
+from netspace_client.rows import Rows, parts_of
 from netspace_client.transport import Transport
 
 Columns = dict[str, npt.NDArray[Any]]
+Row = Mapping[str, Any]  # of a list, such as spaces()
 Error = Literal["final", "best"]
 Filed = TypeVar("Filed", bound=Space | Regime | Batch)
 A_PAGE = 1000
@@ -54,7 +66,7 @@ class Client:
         """
         return self._items("/spaces", tag=tag, archived=archived)
 
-    def space(self, space: Space | int) -> Space:
+    def space(self, space: Space | Row | int) -> Space:
         return space_from(self._transport.get(f"/spaces/{_id(space)}"))
 
     def create_space(
@@ -64,7 +76,7 @@ class Client:
         preset: str | None = None,
         definition: Mapping[str, object] | None = None,
         changes: Mapping[str, object] | None = None,
-        parent: Space | int | None = None,
+        parent: Space | Row | int | None = None,
         note: str = "",
     ) -> Space:
         """Define a space by a preset's name or by engine JSON, or by what it changes in its parent's definition."""
@@ -82,7 +94,7 @@ class Client:
         """The team's regimes, the newest first, without their definitions."""
         return self._items("/regimes", tag=tag, archived=archived)
 
-    def regime(self, regime: Regime | int) -> Regime:
+    def regime(self, regime: Regime | Row | int) -> Regime:
         return regime_from(self._transport.get(f"/regimes/{_id(regime)}"))
 
     def create_regime(
@@ -94,8 +106,8 @@ class Client:
     def batches(
         self,
         *,
-        space: Space | int | None = None,
-        regime: Regime | int | None = None,
+        space: Space | Row | int | None = None,
+        regime: Regime | Row | int | None = None,
         tag: str | None = None,
         archived: bool | None = None,
     ) -> list[Batch]:
@@ -108,7 +120,13 @@ class Client:
         return batch_from(self._transport.get(f"/batches/{_id(batch)}"))
 
     def queue_batch(
-        self, space: Space | int, regime: Regime | int, *, size: int, seed: int | None = None, priority: int = 0
+        self,
+        space: Space | Row | int,
+        regime: Regime | Row | int,
+        *,
+        size: int,
+        seed: int | None = None,
+        priority: int = 0,
     ) -> Batch:
         """Queue ``size`` designs of a space for training under a regime; the server chooses a free seed if you don't.
 
@@ -175,11 +193,72 @@ class Client:
                 raise Timeout(f"Batch {now.id} has not ended after {timeout:g} s; it is {now.progress}.")
             time.sleep(min(poll_seconds, left))
 
+    def retry(self, batch: Batch | int, *, kind: str = "") -> Batch:
+        """Queue the failed runs of a batch again, all or those of one kind."""
+        return self._told(batch, "retry", {"kind": kind})
+
+    def set_priority(self, batch: Batch | int, priority: int) -> Batch:
+        """Let the runs of a batch go before those of a lower priority, -100 to 100."""
+        return self._told(batch, "priority", {"priority": priority})
+
+    def imports(self, *, tag: str | None = None, archived: bool | None = None) -> list[Imported]:
+        """The team's imported populations, the newest first."""
+        return [imported_from(item) for item in self._items("/imports", tag=tag, archived=archived)]
+
+    def import_population(
+        self,
+        rows: Rows,
+        *,
+        name: str,
+        roles: Mapping[str, str] | None = None,
+        statuses: Mapping[str, str] | None = None,
+        source: str = "",
+        data_set: str = "",
+        resolution: int | None = None,
+        epochs: float | None = None,
+    ) -> Imported:
+        """Bring in results from elsewhere: a DataFrame, a list of records, or columns by name.
+
+        ``roles`` says what columns are, such as ``{"score": "error:accuracy-fraction"}``, and ``statuses`` what becomes
+        of words of a status (finished, failed or left_out); what is left out is guessed. Many rows go in several
+        requests; where a later one is refused, nothing is kept.
+        """
+        first, *others = parts_of(rows)
+        body = {
+            "name": name, "columns": first, "roles": dict(roles or {}), "statuses": dict(statuses or {}),
+            "source": source, "data_set": data_set, "resolution": resolution, "epochs": epochs,
+        }  # fmt: skip
+        imported = imported_from(self._transport.post("/imports", body))
+        try:
+            for part in others:
+                imported = imported_from(self._transport.post(f"/imports/{imported.id}/rows", {"columns": part}))
+        except ClientError:
+            self.delete_import(imported)
+            raise
+        return imported
+
+    def append_rows(self, imported: Imported | int, rows: Rows) -> Imported:
+        """Add rows with the same columns, such as runs that finished since."""
+        for part in parts_of(rows):
+            answer = self._transport.post(f"/imports/{_id(imported)}/rows", {"columns": part})
+        return imported_from(answer)
+
+    def replace_rows(self, imported: Imported | int, rows: Rows) -> Imported:
+        """Give an import other rows with the same columns; its analyses follow."""
+        first, *others = parts_of(rows)
+        answer = self._transport.put(f"/imports/{_id(imported)}/rows", {"columns": first})
+        for part in others:
+            answer = self._transport.post(f"/imports/{_id(imported)}/rows", {"columns": part})
+        return imported_from(answer)
+
+    def delete_import(self, imported: Imported | int) -> None:
+        self._transport.post(f"/imports/{_id(imported)}/delete")
+
     def samples(self, batch: Batch | int) -> Columns:
         """All samples of a batch in draw order, one array a column; errors in percent, NaN until trained."""
         return _arrays(self._transport.get(f"/batches/{_id(batch)}/samples")["columns"])
 
-    def population(self, space: Space | int, regime: Regime | int, *, error: Error = "final") -> Columns:
+    def population(self, space: Space | Row | int, regime: Regime | Row | int, *, error: Error = "final") -> Columns:
         """The used samples of a space under a regime, in draw order: parameters as drawn, complexity, error in percent.
 
         While a batch runs, only its finished prefix counts.
@@ -192,7 +271,7 @@ class Client:
             if read >= answer["n"] or not len(parts[-1]["error"]):
                 return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def dataframe(self, space: Space | int, regime: Regime | int, *, error: Error = "final") -> Any:
+    def dataframe(self, space: Space | Row | int, regime: Regime | Row | int, *, error: Error = "final") -> Any:
         """`population` as a pandas DataFrame, with the sample's id as its index."""
         try:
             import pandas  # type: ignore[import-untyped, import-not-found, unused-ignore]
@@ -201,7 +280,7 @@ class Client:
         return pandas.DataFrame(self.population(space, regime, error=error)).set_index("sample_id")
 
     def analysis(
-        self, populations: Iterable[tuple[Space | int, Regime | int]], *, error: Error = "final"
+        self, populations: Iterable[tuple[Space | Row | int, Regime | Row | int]], *, error: Error = "final"
     ) -> dict[str, Any]:
         """What an analysis finds: its sentence, each population's numbers, every pair's, and those in draw order.
 
@@ -226,8 +305,11 @@ class Client:
                 return found
 
 
-def _id(one: Space | Regime | Batch | int) -> int:
-    return one if isinstance(one, int) else one.id
+def _id(one: Space | Regime | Batch | Imported | Mapping[str, Any] | int) -> int:
+    """Of what the client gave: an object, a row of a list, or the id itself."""
+    if isinstance(one, int):
+        return one
+    return int(one["id"]) if isinstance(one, Mapping) else one.id
 
 
 def _place(one: Filed) -> tuple[str, Callable[[Mapping[str, object]], Filed]]:

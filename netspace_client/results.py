@@ -83,6 +83,29 @@ class Batch:
     warning: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """``n`` rows have an error and ``failed`` ones none, by their own doing; ``version`` grows when its rows change."""
+
+    id: int
+    name: str
+    source: str
+    n: int
+    failed: int
+    left_out: int
+    data_set: str
+    resolution: int | None
+    epochs: float | None
+    version: int
+    roles: dict[str, str]
+    tags: list[str]
+    archived_at: str | None
+
+
+def imported_from(data: Mapping[str, object]) -> Imported:
+    return Imported(**_known(Imported, data))
+
+
 def space_from(data: Mapping[str, object]) -> Space:
     inside = data["inside_parent"]
     answer: Mapping[str, Any] = inside if isinstance(inside, Mapping) else {}

@@ -107,7 +107,8 @@ def _for_members(view: TeamView[P], roles: frozenset[Role]) -> View[P]:
 def _to_sign_in(request: HttpRequest) -> HttpResponseBase:
     """To the sign-in page and back; a page that polls is left whole instead of having one swapped into it."""
     if request.headers.get("HX-Request"):
-        page = urlsplit(request.headers.get("HX-Current-URL", "")).path or "/"
+        current = urlsplit(request.headers.get("HX-Current-URL", ""))
+        page = f"{current.path or '/'}{'?' if current.query else ''}{current.query}"
         return HttpResponse(
             status=401, headers={"HX-Redirect": f"{resolve_url('sign-in')}?{urlencode({'next': page})}"}
         )

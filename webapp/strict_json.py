@@ -17,6 +17,15 @@ def storable(text: str) -> bool:
     return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
+def lenient_decoder(*, most_digits: int) -> json.JSONDecoder:
+    """As `strict_decoder`, but what is no usable number costs only its value: NaN, infinities, too many digits."""
+
+    def whole(digits: str) -> int | float:
+        return int(digits) if len(digits) <= most_digits else float("inf")
+
+    return json.JSONDecoder(object_pairs_hook=_object, parse_int=whole)
+
+
 def strict_decoder(*, most_digits: int, parse_float: Callable[[str], float] = float) -> json.JSONDecoder:
     def whole(digits: str) -> int:
         if len(digits) > most_digits:

@@ -88,6 +88,10 @@ def p_text(p: float) -> str:
 
 def compact(value: float) -> str:
     """A value of a parameter: as short as it is exact enough to read."""
+    if not math.isfinite(value):
+        return "" if math.isnan(value) else "\N{MINUS SIGN}∞" if value < 0 else "∞"
+    if abs(value) >= 1e15:
+        return f"{value:.3g}".replace("e+", "e").replace("-", "\N{MINUS SIGN}")
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}".replace("-", "\N{MINUS SIGN}")
     return f"{value:,.4g}".replace("-", "\N{MINUS SIGN}") if abs(value) < 1e4 else fixed(value, 0)

@@ -6,11 +6,12 @@ An entry is ``{"cfg": ..., "complexity": ..., "test_epoch": ...}``. Beware of on
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
-from engine.checks import finite_number, positive_number, sequence
+from engine.checks import positive_number, sequence
 from engine.designs.anynet import AnyNetDesign
 from engine.designs.design import Design
 from engine.designs.regnet import RegNetDesign
@@ -31,76 +32,79 @@ BLOCKS = {
 }
 
 
-@dataclass(frozen=True)
-class SweepEntry:
-    """One trained network of a sweep.
+# The errors of an entry: where their epochs stand, and whether the lowest is taken or the last.
+ERRORS = {
+    "lowest_error": ("test_epoch", True),
+    "lowest_ema_error": ("test_ema_epoch", True),
+    "final_error": ("test_epoch", False),
+    "final_ema_error": ("test_ema_epoch", False),
+}
+REGNET_NAMES = ("depth", "w_0", "w_a", "w_m", "bottleneck_ratio", "group_width")
 
-    Attributes
-    ----------
-    design : AnyNetDesign or RegNetDesign
-    flops, params, acts : float
-        Counts, as the file states them.
-    error, best_error : float
-        Top-1 error in percent of the last epoch (of the best one where the file has no other) and of the best epoch.
-    learning_rate, weight_decay : float or None
-        Of the recipe, where the file names them.
-    """
 
-    design: Design
-    flops: float
-    params: float
-    acts: float
-    error: float
-    best_error: float
-    learning_rate: float | None
-    weight_decay: float | None
-
-    def parameters(self) -> dict[str, float]:
-        """The design's parameters under the names that spaces give their columns."""
-        design = self.design
-        if isinstance(design, RegNetDesign):
-            names = ("depth", "w_0", "w_a", "w_m", "bottleneck_ratio", "group_width")
-            return {name: float(getattr(design, name)) for name in names}
-        columns: dict[str, float] = {}
-        for letter, values in (
-            ("d", design.stage_depths),
-            ("w", design.stage_widths),
-            ("b", design.bottleneck_ratios),
-            ("g", design.group_widths),
-        ):
-            columns |= {f"{letter}_{stage}": float(value) for stage, value in enumerate(values, start=1)}
-        return columns
+def design_parameters(design: Design) -> dict[str, float]:
+    """The design's parameters under the names that spaces give their columns."""
+    if isinstance(design, RegNetDesign):
+        return {name: float(getattr(design, name)) for name in REGNET_NAMES}
+    columns: dict[str, float] = {}
+    for letter, values in (
+        ("d", design.stage_depths),
+        ("w", design.stage_widths),
+        ("b", design.bottleneck_ratios),
+        ("g", design.group_widths),
+    ):
+        columns |= {f"{letter}_{stage}": float(value) for stage, value in enumerate(values, start=1)}
+    return columns
 
 
 def is_sweep_entry(entry: object) -> bool:
-    """Whether a JSON value looks like an entry of a sweep file."""
-    return isinstance(entry, Mapping) and "cfg" in entry and ("complexity" in entry or "test_epoch" in entry)
+    """Whether a JSON value looks like an entry of a sweep file, even of a job that died before its first epoch."""
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("cfg"), Mapping):
+        return False
+    return "MODEL" in entry["cfg"] or "complexity" in entry or "test_epoch" in entry
 
 
-def read_sweep_entry(entry: Mapping[str, object]) -> SweepEntry:
-    """The design and the result of one entry.
+def errors_of_sweep_entry(entry: Mapping[str, object]) -> dict[str, float | None]:
+    """Errors in percent and epochs of one entry, None where its job died before.
 
-    Raises
-    ------
-    InvalidPopulation
-        Where a key is missing or a number is none; the message names the key, such as ``test_epoch.min_top1_err``.
-    InvalidDesign
-        Where the configuration describes no network that this engine knows.
+    ``error`` is the one that the authors' analysis takes: the lowest of the averaged weights where they were tested,
+    else the lowest of the weights. ``epoch_reached`` and ``epochs_planned`` tell a job that was stopped early.
     """
-    epochs = _mapping(entry, "test_epoch")
-    best = min(_percentages(epochs, "min_top1_err"))
-    error = _percentages(epochs, "top1_err")[-1] if "top1_err" in epochs else best
-    counts = {name: _number(_mapping(entry, "complexity"), "complexity", name) for name in ("flops", "params", "acts")}
-    cfg = _mapping(entry, "cfg")
-    recipe = cfg.get("OPTIM")
-    return SweepEntry(
-        design=design_from_pycls(cfg),
-        error=error,
-        best_error=best,
-        learning_rate=_optional(recipe, "BASE_LR"),
-        weight_decay=_optional(recipe, "WEIGHT_DECAY"),
-        **counts,
-    )
+    values = {name: _error(entry, part, lowest=lowest) for name, (part, lowest) in ERRORS.items()}
+    averaged = values["lowest_ema_error"]
+    epochs = entry.get("test_epoch")
+    reached, planned = _epochs(epochs if isinstance(epochs, Mapping) else {})
+    cfg = entry.get("cfg")
+    optim = cfg.get("OPTIM") if isinstance(cfg, Mapping) else None
+    if planned is None and isinstance(optim, Mapping) and isinstance(optim.get("MAX_EPOCH"), (int, float)):
+        planned = float(optim["MAX_EPOCH"])
+    error = values["lowest_error"] if averaged is None else averaged
+    return {"error": error, **values, "epoch_reached": reached, "epochs_planned": planned}
+
+
+def _error(entry: Mapping[str, object], part: str, *, lowest: bool) -> float | None:
+    epochs = entry.get(part)
+    if not isinstance(epochs, Mapping):
+        return None
+    keys = ("min_top1_err", "top1_err") if lowest else ("top1_err", "min_top1_err")
+    errors = next((values for key in keys if (values := _numbers(epochs.get(key)))), [])
+    if not errors:
+        return None
+    return min(errors) if lowest else errors[-1]
+
+
+def _epochs(epochs: Mapping[str, object]) -> tuple[float | None, float | None]:
+    """The last epoch with a result, and how many were planned."""
+    last = [_numbers(epochs.get(key))[-1:] for key in ("epoch_ind", "epoch_max")]
+    reached, planned = (values[0] if values else None for values in last)
+    return reached, planned
+
+
+def _numbers(values: object) -> list[float]:
+    """The finite numbers of a list, one an epoch; a single number counts as one epoch."""
+    listed = values if isinstance(values, list) else [values]
+    numbers = [value for value in listed if isinstance(value, (int, float)) and not isinstance(value, bool)]
+    return [float(value) for value in numbers if math.isfinite(value)]
 
 
 def design_from_pycls(cfg: Mapping[str, object]) -> Design:
@@ -113,6 +117,19 @@ def design_from_pycls(cfg: Mapping[str, object]) -> Design:
     raise InvalidDesign(
         f"cfg.MODEL.TYPE must be anynet or regnet, got {str(kind)[:40]}.", parameter="cfg.MODEL.TYPE", value=kind
     )
+
+
+def regnet_beside(cfg: Mapping[str, object], design: Design) -> RegNetDesign | None:
+    """The RegNet whose parameters stand beside an AnyNet and give this very one, as the setup tool leaves it."""
+    part = cfg.get("REGNET")
+    if isinstance(design, RegNetDesign) or not isinstance(part, Mapping):
+        return None
+    try:
+        regnet = replace(_regnet(part), trunk=design.trunk)
+        same = regnet.to_anynet() == design.to_anynet()
+    except (InvalidDesign, InvalidPopulation):
+        return None
+    return regnet if same else None
 
 
 def _regnet(part: Mapping[str, object]) -> RegNetDesign:
@@ -180,21 +197,3 @@ def _value(part: Mapping[str, object], where: str, key: str) -> object:
     if part.get(key) is None:
         raise InvalidPopulation(f"The entry has no {where}.{key}.", parameter=f"{where}.{key}")
     return part[key]
-
-
-def _number(part: Mapping[str, object], where: str, key: str) -> float:
-    return finite_number(_value(part, where, key), parameter=f"{where}.{key}", error=InvalidPopulation)
-
-
-def _optional(part: object, key: str) -> float | None:
-    value = part.get(key) if isinstance(part, Mapping) else None
-    return finite_number(value, parameter=f"cfg.OPTIM.{key}", error=InvalidPopulation) if value else None
-
-
-def _percentages(epochs: Mapping[str, object], key: str) -> list[float]:
-    """One error an epoch; a single number counts as one epoch."""
-    found = _value(epochs, "test_epoch", key)
-    values = found if isinstance(found, list) else [found]
-    if not values:
-        raise InvalidPopulation(f"test_epoch.{key} is empty.", parameter=f"test_epoch.{key}")
-    return [finite_number(value, parameter=f"test_epoch.{key}", error=InvalidPopulation) for value in values]

@@ -15,7 +15,7 @@ from engine.errors import EngineError, InvalidSpace
 from engine.spaces.answers import Part
 from engine.spaces.candidates import Candidates, draw_candidates
 from engine.spaces.laws import Law, choice
-from engine.spaces.proofs import law_parts
+from engine.spaces.proofs import is_proven, law_parts
 from engine.spaces.regnet import REGNET_LAWS, RegNetSpace
 from engine.spaces.sequences import Positions
 from engine.spaces.space import Space
@@ -88,7 +88,7 @@ def containment(child: Space, parent: Space) -> Containment:
     Containment
         A design that refutes a part has been asked: the child contains it, and the parent does not.
     """
-    if isinstance(child, RegNetSpace):
+    if isinstance(child, RegNetSpace) and not is_proven(child, parent):
         if not child.size():
             return Containment((ProofPart("size", "proven", "No parameter vector here gives a design."),))
         child = _with_stages_of(child, parent)
@@ -96,6 +96,8 @@ def containment(child: Space, parent: Space) -> Containment:
     unproven = [part.name for part in parts if not part.holds]
     refuted = _refuted(child, parent, unproven) if unproven else {}
     counted = "" if refuted or not COUNTED.issuperset(unproven) else _counted(child, parent)
+    # Where the number of stages stays open, a design may break a part that no proof was tried of.
+    parts += [part for name, (part, _) in refuted.items() if name not in {known.name for known in parts}]
     return Containment(tuple(_proof_part(part, refuted.get(part.name), counted) for part in parts))
 
 
@@ -149,21 +151,22 @@ def _searched_designs(child: Space, parent: Space) -> Iterator[Design]:
 def _searched_spaces(child: Space, parent: Space) -> Iterator[Space]:
     """Parts of the child: where the parent's laws lack values, its corners, and all of it."""
     for name, laws in _laws_with_missing_values(child, parent):
+        changes: dict[str, Any] = {name: laws}
         try:
-            yield _cornered(replace(child, **{name: laws}))
+            yield _cornered(replace(child, **changes))
         except InvalidSpace:
             continue  # no design has such a value
     yield _cornered(child)
     yield child
 
 
-def _laws_with_missing_values(child: Space, parent: Space) -> Iterator[tuple[str, Any]]:
+def _laws_with_missing_values(child: Space, parent: Space) -> Iterator[tuple[str, Law | tuple[Law, ...]]]:
     """Laws of the child, each with only those of its values that a law of the parent lacks."""
     if isinstance(child, RegNetSpace):
         pairs = {"bottleneck_ratio": "bottleneck_ratios", "group_width": "group_widths"}
         for name in REGNET_LAWS:
             outer = getattr(parent, name if isinstance(parent, RegNetSpace) else pairs.get(name, ""), ())
-            for law in outer if isinstance(outer, tuple) else (outer,):
+            for law in dict.fromkeys(outer) if isinstance(outer, tuple) else (outer,):
                 if missing := _missing(getattr(child, name).values, law):
                     yield name, missing
         return

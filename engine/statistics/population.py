@@ -26,7 +26,8 @@ class Population:
     Attributes
     ----------
     columns : Mapping[str, ndarray of shape (n,)]
-        float64 columns by name, every value finite: parameters as drawn, ``flops``, ``params``, ``acts`` (counts),
+        float64 columns by name, every value finite, or nan where it is not known: parameters as drawn,
+        ``flops``, ``params``, ``acts`` (counts),
         ``error`` (top-1, percent, 0 to 100) and optionally ``best_error`` (the same of the lowest epoch).
     failed : int
         Samples that ended without an error by their network's own doing: they rank behind every error.
@@ -60,7 +61,7 @@ class Population:
         Raises
         ------
         InvalidPopulation
-            Where ``error`` is missing, lengths differ, a value is not a finite number, an error lies outside
+            Where ``error`` is missing, lengths differ, a value is infinite, an error is not known or lies outside
             0 to 100, a count is negative, or the failures have other columns than the samples or another number than
             ``failed``; the message names the column and the row.
         """
@@ -211,12 +212,12 @@ def _numbers(name: str, values: npt.ArrayLike) -> FloatArray:
 
 def _column(name: str, values: npt.ArrayLike) -> FloatArray:
     column = _numbers(name, values)
-    bad = ~np.isfinite(column)
+    bad = np.isinf(column)
     if name in ERROR_COLUMNS:
-        bad |= (column < 0) | (column > 100)
+        bad |= np.isnan(column) | (column < 0) | (column > 100)
     if bad.any():
         row = int(np.argmax(bad))
-        wanted = "a percentage from 0 to 100" if name in ERROR_COLUMNS else "a finite number"
+        wanted = "a percentage from 0 to 100" if name in ERROR_COLUMNS else "a finite number or nan"
         raise InvalidPopulation(
             f"Column {name}, row {row}: must be {wanted}, got {column[row]}.", parameter=name, value=float(column[row])
         )

@@ -13,7 +13,7 @@ def test_the_code_of_the_page_runs(capsys):
     names: dict[str, object] = {}
     exec(compile(code, str(PAGE), "exec"), names)  # noqa: S102  (our own page)
     printed = capsys.readouterr().out
-    assert printed.startswith("proven ")
+    assert printed.startswith("proven AnyNetDesign(")
     assert "41,278,242,816" in printed
     errors = names["errors"]
     assert all(0 <= error <= 100 for space in errors for error in space)

@@ -155,16 +155,19 @@ def posted(form_page: str) -> dict[str, str]:
         values: dict[str, str]
         select: str
         chosen: bool
+        textarea: str
 
         def __init__(self) -> None:
             super().__init__()
-            self.values, self.select, self.chosen = {}, "", False
+            self.values, self.select, self.chosen, self.textarea = {}, "", False, ""
 
         def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
             given = dict(attrs)
             name = given.get("name") or ""
             if tag == "select":
                 self.select, self.chosen = name, False
+            elif tag == "textarea":
+                self.values[name], self.textarea = "", name
             elif tag == "option" and self.select and ("selected" in given or not self.chosen):
                 self.chosen = self.chosen or "selected" in given
                 if "selected" in given or self.select not in self.values:
@@ -172,9 +175,15 @@ def posted(form_page: str) -> dict[str, str]:
             elif tag == "input" and name and (given.get("type") != "checkbox" or "checked" in given):
                 self.values[name] = given.get("value") or ("on" if given.get("type") == "checkbox" else "")
 
+        def handle_data(self, data: str) -> None:
+            if self.textarea:  # a browser leaves out the line break that the tag begins with
+                self.values[self.textarea] += data.removeprefix("\n")
+
         def handle_endtag(self, tag: str) -> None:
             if tag == "select":
                 self.select = ""
+            elif tag == "textarea":
+                self.textarea = ""
 
     reader = Reader()
     main = form_page.split('<main id="main"', 1)[1]

@@ -67,7 +67,7 @@ def an_import(
         for key, values in {**columns, "error": errors}.items()
     ]
     return services.create_imported_population(
-        team=team, name=name, source="results.csv", error_origin="error", columns=found, actor=user
+        team=team, name=name, origin=services.Origin("results.csv", "error"), columns=found, actor=user
     )
 
 

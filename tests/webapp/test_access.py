@@ -271,10 +271,10 @@ def test_no_other_method_is_taken(study: Study, method: str) -> None:
 
 def test_a_page_that_polls_is_sent_to_sign_in_as_a_whole(study: Study) -> None:
     url = study.url("/batches/{batch}/progress/")
-    headers = {"HX-Request": "true", "HX-Current-URL": f"http://testserver{study.url('/batches/{batch}/')}"}
+    headers = {"HX-Request": "true", "HX-Current-URL": f"http://testserver{study.url('/batches/{batch}/')}?page=2"}
     response = Client().get(url, headers=headers)
     assert response.status_code == 401
-    assert response["HX-Redirect"] == f"/sign-in/?next=%2Fbatches%2F{study.batch.pk}%2F"
+    assert response["HX-Redirect"] == f"/sign-in/?next=%2Fbatches%2F{study.batch.pk}%2F%3Fpage%3D2"
 
 
 def test_a_viewer_is_offered_no_verb(study: Study) -> None:

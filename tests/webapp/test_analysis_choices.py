@@ -171,6 +171,18 @@ def test_a_limit_that_only_stages_show_is_asked_of_each_design(study: Study) -> 
     assert "12 samples of R" in text
 
 
+def test_a_limit_of_complexity_is_asked_for_the_images_of_the_regime(study: Study) -> None:
+    space = study.measured("R", np.linspace(20, 40, 12).tolist())
+    ratios = [s.acts / 1e6 / np.sqrt(s.flops / 1e9) for s in space.batches.get().samples.all()]
+    url = f"/spaces/{space.pk}/refine/"
+    sent = pages.posted(study.client.get(url).content.decode())
+    sent |= {"acts_limit": f"{np.sort(ratios)[5] * 1.000001:.9f}", "preview": "1"}
+    # The columns answer the first; a wider stage limit leaves the second to the designs.
+    for limit in (sent["stage_width_limit"], "10000"):
+        text = study.client.post(url, sent | {"stage_width_limit": limit}).content.decode()
+        assert "6 of the 12 samples of R lie inside" in text
+
+
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_few_samples_give_a_whole_page(study: Study, n: int) -> None:
     space = study.measured("R", np.linspace(20, 21, n).tolist())

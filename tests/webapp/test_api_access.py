@@ -44,6 +44,17 @@ OPERATIONS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("PUT", "/batches/{batch_id}/tags"): (WRITES, {"tags": ["paper"]}),
     ("POST", "/batches/{batch_id}/archive"): (WRITES, {}),  # what has runs to come can't be archived
     ("POST", "/batches/{batch_id}/bring-back"): (WRITES, {}),
+    ("POST", "/batches/{batch_id}/retry"): (WRITES, {}),
+    ("POST", "/batches/{batch_id}/priority"): (WRITES, {"priority": 3}),
+    ("GET", "/imports"): (READS, {}),
+    ("POST", "/imports"): (WRITES, {"name": "I", "columns": {"depth": [1, 2], "error": [20, 30]}}),
+    ("GET", "/imports/{imported_id}"): (READS, {}),
+    ("POST", "/imports/{imported_id}/rows"): (WRITES, {"columns": {"depth": [1, 2], "error": [20, 30]}}),
+    ("PUT", "/imports/{imported_id}/rows"): (WRITES, {"columns": {"depth": [1, 2], "error": [20, 30]}}),
+    ("PUT", "/imports/{imported_id}/tags"): (WRITES, {"tags": ["paper"]}),
+    ("POST", "/imports/{imported_id}/archive"): (WRITES, {}),
+    ("POST", "/imports/{imported_id}/bring-back"): (WRITES, {}),
+    ("POST", "/imports/{imported_id}/delete"): (WRITES, {}),
     ("GET", "/populations"): (READS, {}),
     ("GET", "/populations/{space_id}-{regime_id}"): (READS, {}),
     ("GET", "/analyses"): (READS, {}),
@@ -101,11 +112,14 @@ def test_every_operation_is_in_the_matrix() -> None:
 def test_each_caller_may_do_what_the_matrix_says(batch: SampleBatch, who: str) -> None:
     calling = script(who, batch)
     ids = {"space": batch.space_id, "regime": batch.regime_id}
+    body = {"name": "Elsewhere", "columns": {"depth": [1, 2], "error": [20, 30]}}
+    imported = caller(batch.created_by, batch.space.team).post("/imports", body)[1]["id"]
     for (method, path), (kind, body) in OPERATIONS.items():
         wanted, given = expected(who, kind, path), body
         if path == "/batches" and method == "POST":  # the ids stand in the body
             wanted, given = 404 if who == "stranger" else wanted, body | ids
-        url = path.format(space_id=ids["space"], regime_id=ids["regime"], batch_id=batch.pk, name="edf")
+        url = path.format(space_id=ids["space"], regime_id=ids["regime"], batch_id=batch.pk, name="edf",
+                          imported_id=imported)  # fmt: skip
         url += f"?p={batch.space_id}-{batch.regime_id}" if "{name}" in path else ""
         before = what_a_team_has() if wanted != 200 else {}
         sent = b"" if method == "GET" else json.dumps(given).encode()

@@ -75,7 +75,7 @@ def test_the_example_of_the_page_runs(
     names: dict[str, Any] = {}
     exec(compile(code, str(PAGE), "exec"), names)  # noqa: S102  (our own page)
     printed = capsys.readouterr().out
-    assert "inside its parent: True" in printed
+    assert "inside its parent: proven" in printed
     assert "done: 7 of 8 done, 1 failed" in printed
     assert names["columns"]["error"].tolist() == [10, 22, 13, 14, 15, 16, 17]
     populations = names["found"]["populations"]

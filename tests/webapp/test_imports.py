@@ -1,9 +1,8 @@
-"""From rows to columns: what is guessed, converted, refused, and stored and read back."""
+"""From tables to stored columns: names, roles, failed rows, and what is read back."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,159 +13,95 @@ from pyarrow import parquet
 
 from tests.webapp import rows
 from webapp import queries, services
-from webapp.files.imports import Choices, column_name, guess, name_problem, read_import
-from webapp.files.row_files import open_row_file
-from webapp.models import ColumnKind, Event, ImportedColumn, ImportedPopulation
+from webapp.files.imports import Choices, column_name, column_names, read_import, usual_choices
+from webapp.files.reading import read_table
+from webapp.files.roles import ColumnChoice
+from webapp.models import ColumnKind, ColumnRole, Event, ImportedColumn, ImportedPopulation
 from webapp.models.columns import BLOCK, Column, decode_list, decode_numbers, decode_rows, encode
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 NUMBER, TEXT = ColumnKind.NUMBER, ColumnKind.TEXT
+ORIGIN = services.Origin("x.csv", "error")
+LONG = 12345678901234567890  # 20 digits; as a float it would become ...8000, silently
 
 
-def read(folder: Path, content: str, **changes: Any) -> Any:
+def read(folder: Path, content: str | bytes) -> Any:
     path = folder / "upload"
-    path.write_text(content)
-    file = open_row_file(path)
-    guessed = guess(file)
-    return read_import(file, Choices(**{**guessed.__dict__, **changes}))
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    table = read_table(path)
+    return read_import(table, usual_choices(table))
 
 
 @pytest.mark.parametrize(
     ("head", "values", "expected"),
     [
-        ("error", "20 30", ("error", "error", "percent", [20, 30])),
-        ("top1_err", "0.2 0.305", ("top1_err", "error", "fraction", [20, 30.5])),
-        ("Top-1 acc (%)", "72.526 100", ("Top-1 acc (%)", "accuracy", "percent", [27.474, 0])),
-        ("test_accuracy", "0.75 1", ("test_accuracy", "accuracy", "fraction", [25, 0])),
+        ("error", "20 30", ("error-percent", [20, 30])),
+        ("top1_err", "0.2 0.305", ("error-fraction", [20, 30.5])),
+        ("Top-1 acc (%)", "72.526 100", ("accuracy-percent", [27.474, 0])),
+        ("test_accuracy", "0.75 1", ("accuracy-fraction", [25, 0])),
     ],
 )
 def test_error_and_accuracy_are_recognised_and_converted(
-    tmp_path: Path, head: str, values: str, expected: tuple[Any, ...]
+    tmp_path: Path, head: str, values: str, expected: tuple[str, list[float]]
 ) -> None:
     path = tmp_path / "upload"
-    path.write_text(f"depth,{head}\n" + "".join(f"1,{value}\n" for value in values.split()))
-    choices = guess(open_row_file(path))
-    assert (choices.error, choices.measure, choices.unit) == expected[:3]
-    assert read_import(open_row_file(path), choices).errors.tolist() == expected[3]
+    path.write_text(f"depth,{head}\n" + "".join(f"{k},{value}\n" for k, value in enumerate(values.split())))
+    table = read_table(path)
+    choices = usual_choices(table)
+    assert (choices.error, choices.columns[head].unit) == (head, expected[0])
+    assert read_import(table, choices).errors.tolist() == expected[1]
 
 
 def test_the_error_is_chosen_before_others_that_sound_alike(tmp_path: Path) -> None:
     path = tmp_path / "upload"
-    path.write_text("train_err,best_error,error,error_std\n1,2,3,4\n")
-    assert (guess(open_row_file(path)).error, guess(open_row_file(path)).best) == ("error", "best_error")
+    path.write_text("train_err,best_error,error,error_std\n1,2,3,4\n2,3,4,5\n")
+    choices = usual_choices(read_table(path))
+    assert (choices.error, choices.of(ColumnRole.BEST_ERROR)) == ("error", "best_error")
+    assert choices.columns["train_err"].role == choices.columns["error_std"].role == ColumnRole.OUTCOME
     path.write_text("depth,width\n1,2\n")
-    assert guess(open_row_file(path)).error == ""
+    assert usual_choices(read_table(path)).error == ""
 
 
-def test_columns_are_typed_and_text_is_kept(tmp_path: Path) -> None:
-    found = read(tmp_path, "block,depth,error\nbasic,1e1,20\nbottle,2,30\n")
-    assert [(column.name, column.kind) for column in found.columns] == [
-        ("block", TEXT), ("depth", NUMBER), ("error", NUMBER),
+def test_whole_numbers_of_20_digits_are_kept_to_the_last_digit(tmp_path: Path) -> None:
+    seeds = [LONG, LONG + 1, LONG + 2]
+    records = [{"hash": seed, "error": 20.0 + k} for k, seed in enumerate(seeds)]
+    path = tmp_path / "x.parquet"
+    parquet.write_table(pa.table({"hash": pa.array(seeds, pa.uint64()), "error": [20.0, 21.0, 22.0]}), path)
+    csv = "hash,error\n" + "".join(f"{one['hash']},{one['error']}\n" for one in records)
+    for content in (csv, json.dumps(records), path.read_bytes()):
+        found = read(tmp_path, content)
+        assert list(found.columns[0].values) == [str(seed) for seed in seeds]
+
+
+def test_an_error_beyond_0_to_100_leaves_its_row_out_and_an_infinite_one_is_a_failure(tmp_path: Path) -> None:
+    found = read(tmp_path, "depth,err\n1,90\n2,101\n3,-1\n4,inf\n5,1.7976931348623157e308\n")
+    assert (found.n, found.failed, found.left_out) == (3, 2, 2)
+    assert [reason.reason for reason in found.reasons] == [
+        "err is 101, which gives no error from 0 to 100 %", "err is -1, which gives no error from 0 to 100 %",
     ]  # fmt: skip
-    assert list(found.columns[0].values) == ["basic", "bottle"]
-    assert found.columns[1].values.tolist() == [10, 2]
+    assert found.columns[-1].values.tolist() == [90, np.inf, np.inf]
 
 
-def test_a_decimal_comma_counts_where_semicolons_separate(tmp_path: Path) -> None:
-    assert read(tmp_path, "depth;error\n1;20,5\n2;30,25\n").errors.tolist() == [20.5, 30.25]
+def test_rows_that_say_too_much_lose_only_what_can_not_be_kept(tmp_path: Path) -> None:
+    found = read(tmp_path, 'note,model,error\n"a\x00b",x,20\n' + "n" * 2000 + ",y,30\nfine,z,40\n")
+    assert (found.n, found.left_out) == (3, 0)
 
 
-@pytest.mark.parametrize(
-    ("cell", "reason"),
-    [
-        ("", "depth is empty"), ("NA", "depth is empty"), ("nan", "depth is empty"),
-        ("x", "depth is x, which is no number"), ("1e999", "depth is 1e999, which is no number"),
-        ("inf", "depth is inf, which is no number"), ("1_0", "depth is 1_0, which is no number"),
-        ("9" * 5000, f"depth is {'9' * 60}…, which is no number"),
-        ("\u202ex", "depth is \N{REPLACEMENT CHARACTER}x, which is no number"),
-    ],
-)  # fmt: skip
-def test_a_cell_that_is_no_number_leaves_its_row_out_with_the_reason(tmp_path: Path, cell: str, reason: str) -> None:
-    found = read(tmp_path, "depth,error\n" + "1,20\n" * 20 + f"{cell},30\n")
-    assert (found.n, found.left_out) == (20, 1)
-    assert [(problem.number, problem.reason) for problem in found.problems] == [(22, reason)]
-
-
-LONG = 12345678901234567890  # 20 digits; as a float it would become ...8000, silently
-TOO_LONG = f"seed is {LONG}, a whole number of more digits than can be kept; as text it keeps them all"
-
-
-def of_each_kind(folder: Path, seeds: list[Any], **changes: Any) -> Iterator[Any]:
-    """What a file of each format gives with a column of these seeds; ``changes`` of what is guessed."""
-    records = [{"seed": seed, "error": 20.0 + k % 70} for k, seed in enumerate(seeds)]
-    paths = [folder / name for name in ("a.csv", "a.json", "a.parquet", "decimal.parquet")]
-    paths[0].write_text("seed,error\n" + "".join(f"{one['seed']},{one['error']}\n" for one in records))
-    paths[1].write_text(json.dumps(records))
-    errors = pa.array([one["error"] for one in records])
-    for path, kind in ((paths[2], pa.uint64()), (paths[3], pa.decimal128(20, 0))):
-        parquet.write_table(pa.table({"seed": pa.array(seeds, type=kind), "error": errors}), path)
-    for path in paths:
-        file = open_row_file(path)
-        yield read_import(file, Choices(**{**guess(file).__dict__, **changes}))
-
-
-def test_a_whole_number_of_20_digits_among_numbers_leaves_its_row_out_with_the_reason(tmp_path: Path) -> None:
-    for found in of_each_kind(tmp_path, [*range(20), LONG, 2**53, 2**53 + 1]):
-        assert (found.n, found.left_out) == (21, 2)
-        reasons = [problem.reason for problem in found.problems]
-        assert reasons == [TOO_LONG, TOO_LONG.replace(str(LONG), str(2**53 + 1))]
-        assert found.columns[0].values.tolist() == [*range(20), 2**53]
-
-
-def test_a_column_of_whole_numbers_of_20_digits_is_text_that_keeps_them_all(tmp_path: Path) -> None:
-    for found in of_each_kind(tmp_path, [LONG, LONG + 1, LONG + 2]):
-        assert found.columns[0].kind == TEXT
-        assert list(found.columns[0].values) == [str(LONG), str(LONG + 1), str(LONG + 2)]
-
-
-def test_whoever_calls_such_a_column_numbers_is_told_of_each_row(tmp_path: Path) -> None:
-    for found in of_each_kind(tmp_path, [LONG, 7], kinds={"seed": NUMBER, "error": NUMBER}):
-        assert [problem.reason for problem in found.problems] == [TOO_LONG]
-
-
-def test_large_numbers_that_were_measured_stay_numbers(tmp_path: Path) -> None:
-    found = read(tmp_path, "flops,error\n1e20,20\n-12345678901234567890.5,30\n")
-    assert found.columns[0].values.tolist() == [1e20, -12345678901234567890.5]
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), None])
-def test_what_is_no_number_in_parquet_leaves_its_row_out(tmp_path: Path, value: float | None) -> None:
-    path = tmp_path / "upload"
-    parquet.write_table(pa.table({"depth": [*range(20), value], "error": [20.0] * 21}), path)
-    found = read_import(open_row_file(path), guess(open_row_file(path)))
-    assert (found.n, found.left_out) == (20, 1)
-
-
-def test_an_error_beyond_0_to_100_leaves_its_row_out(tmp_path: Path) -> None:
-    found = read(tmp_path, "depth,acc\n1,90\n2,101\n3,-1\n")
-    assert found.n == 1
-    assert [problem.reason for problem in found.problems] == [
-        "acc is 101, which gives no error from 0 to 100 %", "acc is -1, which gives no error from 0 to 100 %",
-    ]  # fmt: skip
-
-
-def test_problems_are_listed_up_to_a_bound_and_all_counted(tmp_path: Path) -> None:
-    found = read(tmp_path, "depth,error\n" + "1,20\n" * 1000 + "x,30\n" * 70)
-    assert (found.n, found.left_out, len(found.problems)) == (1000, 70, 50)
-
-
-def test_text_that_cannot_be_stored_leaves_its_row_out(tmp_path: Path) -> None:
-    found = read(tmp_path, 'note,error\n"a\x00b",20\n' + "x" * 2000 + ",30\nfine,40\n")
-    assert [problem.reason for problem in found.problems] == [
-        "note holds a character that cannot be stored", "note has 2,000 characters, more than 1,000",
-    ]  # fmt: skip
-
-
-def test_a_lone_surrogate_in_json_leaves_its_row_out(tmp_path: Path) -> None:
-    found = read(tmp_path, '[{"note": "\\ud800", "error": 20}, {"note": "a", "error": 30}]')
-    assert (found.n, found.problems[0].reason) == (1, "note holds a character that cannot be stored")
+def test_booleans_are_a_category_of_two(tmp_path: Path) -> None:
+    for content in ("se,error\nTrue,20\nFalse,30\nTrue,40\n", json.dumps(
+        [{"se": True, "error": 20}, {"se": False, "error": 30}, {"se": True, "error": 40}]
+    )):  # fmt: skip
+        column = read(tmp_path, content).columns[0]
+        assert (column.kind, column.role) == (ColumnKind.CATEGORY, ColumnRole.PARAMETER)
+        assert list(column.cells) == ["true", "false", "true"]
 
 
 @pytest.mark.parametrize(
     ("name", "clean"),
     [
         ("depth", "depth"), (" Top-1 acc (%) ", "Top-1_acc"), ("<img onerror=1>", "img_onerror_1"), ("$$x$$", "x"),
-        ("@{error}", "error"), ("url", "url_"), ("sample_id", "sample_id_"), ("\u202e", "column"), ("x" * 90, "x" * 60),
+        ("@{error}", "error_"), ("url", "url_"), ("sample_id", "sample_id_"), ("\u202e", "column"),
+        ("x" * 90, "x" * 60),
         ("#0b0a01", "0b0a01"),
     ],
 )  # fmt: skip
@@ -174,11 +109,10 @@ def test_a_columns_name_becomes_an_identifier(name: str, clean: str) -> None:
     assert column_name(name) == clean
 
 
-def test_two_columns_that_would_get_one_name_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "upload"
-    path.write_text("a b,a_b,error\n1,2,3\n")
-    file = open_row_file(path)
-    assert "Columns a b and a_b would both be named a_b" in name_problem(file, guess(file))
+def test_columns_that_would_get_one_name_are_told_apart() -> None:
+    parameter = ColumnChoice(ColumnRole.PARAMETER, "number")
+    columns = {"a b": parameter, "a_b": parameter, "params_depth": parameter, "err": ColumnChoice(ColumnRole.ERROR)}
+    assert column_names(Choices(columns)) == {"a b": "a_b", "a_b": "a_b_2", "params_depth": "depth", "err": "error"}
 
 
 def test_numbers_and_lists_come_back_as_they_were_stored() -> None:
@@ -201,9 +135,7 @@ def test_some_rows_are_read_without_the_others(django_assert_num_queries: Any) -
         Column("design", ColumnKind.DESIGN, [{}] * n),
         Column("error", NUMBER, numbers),
     ]
-    row = services.create_imported_population(
-        team=team, name="x", source="x.json", error_origin="error", columns=columns, actor=user
-    )
+    row = services.create_imported_population(team=team, name="x", origin=ORIGIN, columns=columns, actor=user)
     for start, stop in ((0, 1), (0, n), (BLOCK - 2, BLOCK + 2), (BLOCK, 2 * BLOCK), (n - 3, n)):
         with django_assert_num_queries(1):
             name, design, error = queries.load_rows(row, start, stop)
@@ -215,19 +147,16 @@ def test_some_rows_are_read_without_the_others(django_assert_num_queries: Any) -
 @pytest.mark.django_db
 def test_a_sweep_is_stored_with_its_designs_and_read_as_a_population() -> None:
     team, user = rows.a_team()
-    file = open_row_file(EXAMPLES / "sweep.json")
-    choices = guess(file)
-    assert (choices.error, choices.best, choices.origin) == ("error", "best_error", "error")
+    table = read_table(EXAMPLES / "sweep.json")
+    choices = usual_choices(table)
+    assert (choices.error, choices.origin) == ("error", "error")
     row = services.create_imported_population(
-        team=team, name="Sweep", source="sweep.json", error_origin=choices.origin, actor=user,
-        columns=read_import(file, choices).columns,
-    )  # fmt: skip
-    final = queries.load_imported(row).population
-    assert final.errors.tolist() == [38.1, 36.3, 36.8]
-    assert queries.load_imported(row, error="best").population.errors.tolist() == [38.1, 36.3, 36.2]
-    assert final.names[:6] == ("depth", "w_0", "w_a", "w_m", "bottleneck_ratio", "group_width")
-    assert final["sample_id"].tolist() == [1, 2, 3]
-    assert "best_error" not in final
+        team=team, name="Sweep", origin=ORIGIN, actor=user, columns=read_import(table, choices).columns
+    )
+    lowest = queries.load_imported(row).population
+    assert lowest.errors.tolist() == [38.1, 36.3, 36.2]
+    assert lowest.names[:6] == ("depth", "w_0", "w_a", "w_m", "bottleneck_ratio", "group_width")
+    assert lowest["sample_id"].tolist() == [1, 2, 3]
     designs = queries.load_designs(row, rows=[3])
     assert designs[3]["bottleneck_ratio"] == 2.0
     assert row.slot == 1
@@ -235,13 +164,50 @@ def test_a_sweep_is_stored_with_its_designs_and_read_as_a_population() -> None:
 
 
 @pytest.mark.django_db
+def test_failed_rows_and_empty_cells_are_read_as_such() -> None:
+    team, user = rows.a_team()
+    columns = [
+        Column("depth", NUMBER, np.array([1, np.nan, 3, np.inf])),
+        Column("loss", NUMBER, np.array([0.1, 0.2, 0.3, 0.4]), ColumnRole.OUTCOME),
+        Column("error", NUMBER, np.array([20, 30, np.inf, 40])),
+    ]
+    row = services.create_imported_population(team=team, name="x", origin=ORIGIN, columns=columns, actor=user)
+    population = queries.load_imported(row).population
+    assert (row.n, row.failed, population.n, population.failed) == (4, 1, 3, 1)
+    assert population.errors.tolist() == [20, 30, 40]
+    assert population["sample_id"].tolist() == [1, 2, 4]
+    np.testing.assert_array_equal(population["depth"], [1, np.nan, np.nan])
+    assert population.failures["depth"].tolist() == [3]
+    assert "loss" not in population
+
+
+@pytest.mark.django_db
+def test_rows_are_replaced_as_a_whole_and_the_version_grows() -> None:
+    team, user = rows.a_team()
+    row = rows.an_import(team, user, [20.0, 30.0])
+    columns = [Column("error", NUMBER, np.array([10.0, 20.0, 30.0]))]
+    again = services.replace_imported_population(row=row, origin=ORIGIN, columns=columns, actor=user)
+    assert (again.pk, again.n, again.version) == (row.pk, 3, 2)
+    assert queries.load_imported(again).population.errors.tolist() == [10, 20, 30]
+    stale = ImportedPopulation(pk=row.pk, version=1, team=team, name=row.name)
+    with pytest.raises(services.Refused, match="changed or deleted at the same time"):
+        services.replace_imported_population(row=stale, origin=ORIGIN, columns=columns, actor=user)
+
+
+@pytest.mark.django_db
+def test_an_import_does_not_take_the_name_of_a_space() -> None:
+    team, user = rows.a_team()
+    space = rows.a_space(team, user)
+    with pytest.raises(services.Refused, match="taken by a space"):
+        rows.an_import(team, user, [20.0], name=space.name)
+
+
+@pytest.mark.django_db
 def test_reading_a_population_takes_one_statement(django_assert_num_queries: Any) -> None:
     team, user = rows.a_team()
     columns = [Column(f"c{k}", NUMBER, np.arange(50.0)) for k in range(11)]
     columns.append(Column("error", NUMBER, np.full(50, 20.0)))
-    row = services.create_imported_population(
-        team=team, name="x", source="x.csv", error_origin="error", columns=columns, actor=user
-    )
+    row = services.create_imported_population(team=team, name="x", origin=ORIGIN, columns=columns, actor=user)
     with django_assert_num_queries(1):
         assert queries.load_imported(row).population.n == 50
 
@@ -255,6 +221,8 @@ def test_reading_a_population_takes_one_statement(django_assert_num_queries: Any
         [Column("error", NUMBER, np.array([]))],
         [Column("error", NUMBER, np.array([101.0]))],
         [Column("error", NUMBER, np.array([np.nan]))],
+        [Column("error", NUMBER, np.array([np.inf]))],
+        [Column("error", NUMBER, np.array([1.0])), Column("error", NUMBER, np.array([1.0]))],
         [Column("error", NUMBER, np.array([1.0])), Column("depth", NUMBER, np.array([1.0, 2.0]))],
         [Column("error", NUMBER, np.array([1.0])), Column("note", TEXT, [])],
     ],
@@ -262,9 +230,7 @@ def test_reading_a_population_takes_one_statement(django_assert_num_queries: Any
 def test_columns_that_form_no_population_are_not_stored(columns: list[Column]) -> None:
     team, user = rows.a_team()
     with pytest.raises(services.Refused):
-        services.create_imported_population(
-            team=team, name="x", source="x.csv", error_origin="error", columns=columns, actor=user
-        )
+        services.create_imported_population(team=team, name="x", origin=ORIGIN, columns=columns, actor=user)
     assert not ImportedPopulation.objects.exists()
     assert not Event.objects.filter(verb="imported").exists()
 
@@ -272,7 +238,7 @@ def test_columns_that_form_no_population_are_not_stored(columns: list[Column]) -
 @pytest.mark.django_db
 def test_a_deleted_population_leaves_nothing_but_the_record() -> None:
     team, user = rows.a_team()
-    make = {"team": team, "name": "x", "source": "x.csv", "error_origin": "error", "actor": user}
+    make = {"team": team, "name": "x", "origin": ORIGIN, "actor": user}
     columns = [Column("error", NUMBER, np.array([1.0]))]
     row = services.create_imported_population(columns=columns, **make)
     with pytest.raises(services.Refused, match="The name x is taken"):

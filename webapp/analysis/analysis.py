@@ -255,5 +255,5 @@ def version_of(rows: SelectedRows, versions: Versions) -> str:
         f"{space.name}:{space.slot}:{regime.name}"
         for space, regime in rows.trained
     ]
-    parts += [f"i{one.pk}:{one.name}:{one.slot}" for one in rows.imported]
+    parts += [f"i{one.pk}:{one.version}:{one.name}:{one.slot}" for one in rows.imported]
     return blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()

@@ -8,10 +8,13 @@ from types import MappingProxyType
 
 import numpy as np
 
+from engine.designs import Design
 from engine.spaces import AnyNetSpace, RegNetSpace
 from engine.spaces.laws import Law
 from engine.statistics.population import FloatArray, Population
+from engine.training.regimes import Regime as EngineRegime
 from webapp.analysis.statistics import BoolArray
+from webapp.models import Regime
 
 KEYS = {"depths": "stage_depths", "widths": "stage_widths"}  # of a sequence in the JSON of a design, where it differs
 IN_COLUMNS = {
@@ -55,6 +58,17 @@ def failed_rows(samples: Population) -> Population:
     """The samples that failed by their network's own doing, as rows of their own; a value not known is nan."""
     columns = {**samples.failures, "error": np.zeros(samples.failed)}
     return Population(MappingProxyType(columns))
+
+
+def holds(child: AnyNetSpace | RegNetSpace, design: Design, regime: Regime) -> bool:
+    """Whether the child contains one design; limits of params and acts are asked for the images of the regime."""
+    if not isinstance(child, RegNetSpace):
+        return bool(child.contains(design))
+    image = EngineRegime.from_json(regime.definition)
+    answer = child.contains(
+        design, resolution=image.resolution, in_channels=image.in_channels, num_classes=image.num_classes
+    )
+    return bool(answer)
 
 
 def _differs_elsewhere(child: AnyNetSpace | RegNetSpace, parent: AnyNetSpace | RegNetSpace) -> bool:

@@ -15,6 +15,7 @@ from webapp.analysis import statistics
 from webapp.analysis.errors import quarter_table
 from webapp.analysis.fronts import front_of
 from webapp.analysis.populations import FIT, AnalysedPopulation, with_unit
+from webapp.analysis.statistics import BoolArray
 from webapp.analysis.tables import Table
 from webapp.queries import COMPLEXITIES
 
@@ -40,23 +41,44 @@ class ColumnAgainstError:
     @property
     def values(self) -> FloatArray:
         """In the unit of the axis."""
-        return self.population.samples[self.name] / self.scale
+        return self.population.samples[self.name][self.known] / self.scale
+
+    @property
+    def known(self) -> BoolArray:
+        """The samples that have a value, shape (n,)."""
+        return np.isfinite(self.population.samples[self.name])
+
+    @property
+    def n_words(self) -> str:
+        """Of how many samples it is computed."""
+        n, every = int(self.known.sum()), self.population.n
+        return f"n = {n}" if n == every else f"n = {n}, {every - n} have no {self.name}"
 
     @property
     def table(self) -> Table:
         unit = "millions" if self.is_cost else ""
-        return quarter_table(self.values, self.population.errors, with_unit(self.name), self.name, unit=unit)
+        return quarter_table(
+            self.values, self.population.errors[self.known], with_unit(self.name), self.name, unit=unit
+        )
 
 
 def varying_columns(population: AnalysedPopulation) -> list[str]:
     """Parameters, then complexities, of which not all samples have the same value."""
-    columns = [*population.parameters, *population.costs]
-    return [name for name in columns if np.ptp(population.samples[name]) > 0]
+    columns = [*population.parameters, *population.costs, *population.partly_known]
+    return [name for name in columns if _varies(population.samples[name])]
+
+
+def _varies(values: FloatArray) -> bool:
+    known = values[np.isfinite(values)]
+    return len(known) > 1 and bool(np.ptp(known) > 0)
 
 
 def column_against_error(population: AnalysedPopulation, name: str) -> ColumnAgainstError:
-    best = statistics.best_range(population.samples[name], population.errors)
-    return ColumnAgainstError(population, name, best, front_of(population, name) if name in COMPLEXITIES else None)
+    values = population.samples[name]
+    known = np.isfinite(values)
+    best = statistics.best_range(values[known], population.errors[known])
+    front = front_of(population, name) if name in population.costs else None
+    return ColumnAgainstError(population, name, best, front)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,4 @@
-"""The populations of an analysis: what was trained of a space under a regime, or what a file from elsewhere held.
-
-Both have the same members, so that everything above reads them alike; only what differs is written twice.
-"""
+"""The populations of an analysis: what was trained of a space under a regime, or what a file from elsewhere held."""
 
 from __future__ import annotations
 
@@ -53,6 +50,7 @@ class Picture:
 
     position: int
     widths: Sequence[int]
+    name: str = ""  # of an imported row that has one
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,14 +165,19 @@ class _Errors(ABC):
 
     @property
     def costs(self) -> list[str]:
-        """The complexities that are known: all of them unless it was imported without."""
-        return [name for name in COMPLEXITIES if name in self.samples]
+        """The complexities that are known of every sample: all of them unless it was imported without."""
+        return [name for name in COMPLEXITIES if name in self.samples and name not in self.partly_known]
+
+    @cached_property
+    def partly_known(self) -> list[str]:
+        """Parameters and complexities that only some samples have: what is said of one says of how many."""
+        return [name for name in self.samples.names if np.isnan(self.samples[name]).any()]
 
     @property
     def parameters(self) -> list[str]:
-        """The columns that are parameters of the space."""
-        left_out = {*COMPLEXITIES, "error", SAMPLE_ID}
-        return [name for name in self.samples.names if name not in left_out]
+        """The columns that are parameters of the space, and known of every sample."""
+        others = {*self.costs, *self.partly_known, "error", SAMPLE_ID}
+        return [name for name in self.samples.names if name not in others]
 
     @property
     def is_filtered(self) -> bool:
@@ -336,15 +339,16 @@ class FilePopulation(_Errors):
 
     @property
     def column_names(self) -> list[str]:
-        return [*self.parameters, *self.costs]
+        return [*self.parameters, *self.costs, *self.partly_known]
 
     @property
     def left_out(self) -> int:
         return self.imported.left_out
 
     def load_pictures(self, ids: Sequence[int]) -> dict[int, Picture]:
-        designs = self.load_designs(ids)
-        return {row: Picture(row, block_widths(designs[row]) if row in designs else ()) for row in ids}
+        designs, names = self.load_designs(ids), queries.load_names(self.imported, rows=ids)
+        widths = {row: block_widths(design) for row, design in designs.items()}
+        return {row: Picture(row, widths.get(row, ()), names.get(row, "")) for row in ids}
 
     def load_designs(self, ids: Sequence[int]) -> dict[int, Design]:
         return queries.load_designs(self.imported, rows=ids)
@@ -356,7 +360,7 @@ AnalysedPopulation = SpacePopulation | FilePopulation
 def known_columns(rows: SelectedRows) -> set[str]:
     """The parameters and complexities of the populations of a selection, without loading a sample."""
     trained = {name for space, _ in rows.trained for name in space_from_json(space.definition).parameter_paths()}
-    return {*trained, *queries.number_columns(rows.imported), *COMPLEXITIES}
+    return {*trained, *queries.analysed_columns(rows.imported), *COMPLEXITIES}
 
 
 def load_populations(selection: Selection, rows: SelectedRows, *, parameters: bool = True) -> list[AnalysedPopulation]:

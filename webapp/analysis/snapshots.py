@@ -112,14 +112,16 @@ def _data_from_json(content: Json) -> TrainedPopulation:
 
 def _kept_to_json(kept: KeptDesigns) -> Json:
     return {
-        "pictures": [(pk, picture.position, list(picture.widths)) for pk, picture in kept.pictures.items()],
+        "pictures": [
+            (pk, picture.position, list(picture.widths), picture.name) for pk, picture in kept.pictures.items()
+        ],
         "fits": None if kept.fits is None else _array_to_text(kept.fits),
     }
 
 
 def _kept_from_json(content: Json) -> KeptDesigns:
     """Pages frozen before designs were kept have no such part and look them up: a sample's design never changes."""
-    pictures = {pk: Picture(position, widths) for pk, position, widths in content["pictures"]}
+    pictures = {pk: Picture(*picture) for pk, *picture in content["pictures"]}
     return KeptDesigns(pictures, None if content["fits"] is None else _array_from_text(content["fits"]))
 
 

@@ -11,11 +11,11 @@ from engine.designs import design_from_json
 from engine.statistics import FEWEST_FOR_A_MEAN, Verdict, edf_band
 from engine.statistics import what_if as inside_of_all
 from engine.statistics.edf import EdfBand
-from engine.statistics.population import FloatArray, Population
+from engine.statistics.population import FloatArray
 from engine.statistics.refine import WhatIf as WhatIfResult
 from webapp.analysis import tables
 from webapp.analysis.errors import QUANTILES, error_column
-from webapp.analysis.insides import failed_rows, inside
+from webapp.analysis.insides import failed_rows, holds, inside
 from webapp.analysis.populations import EngineSpace, SpacePopulation, quantile_of
 from webapp.analysis.statistics import BoolArray
 from webapp.analysis.tables import Column, Table
@@ -41,7 +41,7 @@ class WhatIf:
 
 def what_if(parent: SpacePopulation, child: EngineSpace) -> WhatIf:
     """The samples of ``parent`` that lie inside ``child``."""
-    outcomes, kept = _asked(child, parent.engine_space, parent.samples)
+    outcomes, kept = _asked(child, parent)
     among = f"the {counted(len(outcomes), 'sample')} of {parent.name}"
     if len(outcomes) < parent.networks:
         among = f"the first {len(outcomes):,} samples of {parent.name} that finished"
@@ -53,8 +53,9 @@ def what_if(parent: SpacePopulation, child: EngineSpace) -> WhatIf:
     return WhatIf(_sentence(result, among), parent, result)
 
 
-def _asked(child: EngineSpace, space: EngineSpace, samples: Population) -> tuple[FloatArray, BoolArray]:
+def _asked(child: EngineSpace, parent: SpacePopulation) -> tuple[FloatArray, BoolArray]:
     """The outcomes of the networks that are asked, failures last, and which of them lie inside."""
+    space, samples = parent.engine_space, parent.samples
     kept = inside(child, space, samples)
     if kept is not None:
         failed = inside(child, space, failed_rows(samples)) if samples.failures else None
@@ -64,7 +65,7 @@ def _asked(child: EngineSpace, space: EngineSpace, samples: Population) -> tuple
         ids, outcomes = np.concatenate([ids, samples.failures[SAMPLE_ID]]), samples.outcomes
     asked = ids[:MOST_ASKED].astype(int).tolist()
     designs = drawn_designs(asked)
-    lies_inside = [bool(child.contains(design_from_json(designs[pk]))) for pk in asked]
+    lies_inside = [holds(child, design_from_json(designs[pk]), parent.regime) for pk in asked]
     return outcomes[:MOST_ASKED], np.array(lies_inside, dtype=bool)
 
 

@@ -13,7 +13,18 @@ from webapp import queries, services
 from webapp.access import TeamRequest, batch_of
 from webapp.api.errors import Rejected
 from webapp.api.filing import add_filing, filed, filing_of
-from webapp.api.schemas import Batches, BatchFilter, BatchOut, Extend, NewBatch, Pause, SampleColumns, or_problem
+from webapp.api.schemas import (
+    Batches,
+    BatchFilter,
+    BatchOut,
+    Extend,
+    NewBatch,
+    Pause,
+    Priority,
+    Retry,
+    SampleColumns,
+    or_problem,
+)
 from webapp.api.tokens import READER, WRITER
 from webapp.forms import related_seed_warning
 from webapp.models import Regime, SampleBatch, Space
@@ -102,6 +113,23 @@ def resume_batch(request: TeamRequest, batch_id: int) -> dict[str, object]:
 def cancel_batch(request: TeamRequest, batch_id: int) -> dict[str, object]:
     """Cancel every waiting and running run; finished ones and their errors stay."""
     services.cancel_batch(batch=batch_of(request.team, batch_id), actor=request.user)
+    return _now(request, batch_id)
+
+
+@router.post("/{id:batch_id}/retry", response=or_problem(BatchOut), auth=WRITER)
+def retry_batch(request: TeamRequest, batch_id: int, body: Retry | None = None) -> dict[str, object]:
+    """Queue its failed runs again, all or those of one kind."""
+    batch = batch_of(request.team, batch_id)
+    with transaction.atomic():
+        retried = services.retry_failed_runs(batch=batch, actor=request.user, kind=body.kind if body else "")
+        transaction.on_commit(lambda: publish_permits(retried))
+    return _now(request, batch_id)
+
+
+@router.post("/{id:batch_id}/priority", response=or_problem(BatchOut), auth=WRITER)
+def set_batch_priority(request: TeamRequest, batch_id: int, body: Priority) -> dict[str, object]:
+    """Let its runs go before those of a lower priority."""
+    services.set_priority(batch=batch_of(request.team, batch_id), priority=body.priority, actor=request.user)
     return _now(request, batch_id)
 
 

@@ -194,6 +194,50 @@ class Pause(Strict):
     finish_running: bool = False
 
 
+class Priority(Strict):
+    priority: int = Field(ge=-100, le=100)
+
+
+class Retry(Strict):
+    kind: str = Field("", description="of failure; all where empty")
+
+
+class ImportRows(Strict):
+    """One list a column, all of one length: numbers, texts, booleans, null for an empty cell."""
+
+    columns: dict[str, list[int | float | str | bool | None]]
+
+
+class NewImport(ImportRows):
+    name: str
+    source: str = Field("", max_length=200, description="where the rows come from, for people")
+    roles: dict[str, str] = Field(default_factory=dict, description="column: role or role:unit; guessed where left out")
+    statuses: dict[str, str] = Field(default_factory=dict, description="word: finished, failed or left_out")
+    data_set: str = Field("", max_length=80)
+    resolution: int | None = Field(None, ge=1, le=100_000)
+    epochs: float | None = Field(None, ge=0, le=1_000_000)
+
+
+class ImportOut(FiledOut):
+    id: int
+    name: str
+    source: str
+    n: int = Field(description="rows with an error")
+    failed: int = Field(description="rows without one by their own doing, behind every error")
+    left_out: int
+    data_set: str
+    resolution: int | None
+    epochs: float | None
+    version: int = Field(description="grows whenever its rows change")
+    roles: dict[str, str]
+    created_at: datetime
+
+
+class Imports(Schema):
+    items: list[ImportOut]
+    total: int
+
+
 class SampleColumns(Schema):
     n: int
     columns: dict[str, Column]

@@ -14,7 +14,7 @@ from ninja.errors import ValidationError, ValidationErrorContext
 from ninja.parser import Parser
 
 from webapp.access import TeamRequest
-from webapp.api import batches, populations, regimes, spaces
+from webapp.api import batches, imports, populations, regimes, spaces
 from webapp.api.bodies import read_json
 from webapp.api.errors import answer, register_errors
 from webapp.api.schemas import Me, or_problem
@@ -62,6 +62,7 @@ register_errors(api)
 api.add_router("/spaces", spaces.router)
 api.add_router("/regimes", regimes.router)
 api.add_router("/batches", batches.router)
+api.add_router("/imports", imports.router)
 api.add_router("", populations.router)
 
 

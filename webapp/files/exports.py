@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
 from itertools import islice
@@ -65,10 +66,10 @@ def _named(response: R, name: str) -> R:
 
 
 def _values(values: Values) -> list[object]:
-    """Whole numbers as integers, so that no file says 12.0 for a depth."""
+    """Whole numbers as integers, so that no file says 12.0 for a depth; None for an empty cell."""
     if not isinstance(values, np.ndarray):
         return list(values)
-    return list(whole_numbers(values))
+    return [None if np.isnan(value) else value for value in whole_numbers(values)]
 
 
 def _in_pieces(lines: Iterator[str]) -> Iterator[str]:
@@ -83,8 +84,14 @@ def _json_lines(lists: Mapping[str, list[object]]) -> Iterator[str]:
     rows = zip(*lists.values(), strict=True)
     yield "[\n"
     for number, row in enumerate(rows):
-        yield (",\n" if number else "") + json.dumps(dict(zip(names, row, strict=True)), allow_nan=False)
+        cells = dict(zip(names, map(_finite, row), strict=True))
+        yield (",\n" if number else "") + json.dumps(cells, allow_nan=False)
     yield "\n]\n"
+
+
+def _finite(value: object) -> object:
+    """JSON has no infinity."""
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
 
 
 def _parquet(columns: Mapping[str, Values]) -> bytes:

@@ -1,6 +1,6 @@
 """Large JSON files read entry by entry: a list of objects, or one object a line, in bounded memory.
 
-Refused with a sentence: NaN and infinities, duplicate keys, numbers too long to be meant, nesting without end.
+NaN and infinities are the values they are in Python. Refused with a sentence: duplicate keys, nesting without end.
 """
 
 from __future__ import annotations
@@ -8,38 +8,36 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-from webapp.strict_json import AmbiguousJsonError, strict_decoder
+from webapp.files.table import UnreadableFile
+from webapp.strict_json import AmbiguousJsonError, lenient_decoder
 
-LONGEST_ENTRY = 4 * 2**20  # characters; a sweep's entry holds its log
+LONGEST_ENTRY = 128 * 2**20  # characters; a whole table may be one object
 LONGEST_NUMBER = 400  # digits
 CHUNK = 2**16
 SPACE = " \t\r\n"
 
 
-class UnreadableFile(Exception):
-    """A file that holds no rows; the message is a sentence for the person who chose it."""
-
-
-def json_entries(path: Path) -> Iterator[dict[str, object]]:
-    """The objects of a file, one after the other."""
+def json_entries(path: Path, encoding: str = "utf-8-sig") -> Iterator[Any]:
+    """The entries of a file, one after the other: objects, or lists of cells."""
     try:
-        with path.open(encoding="utf-8-sig") as file:
+        with path.open(encoding=encoding) as file:
             yield from _Entries(file.read)
     except UnicodeDecodeError as error:
         raise UnreadableFile(f"The file is not UTF-8 text: {error.reason} at byte {error.start}.") from error
 
 
 class _Entries:
-    """Iterates over the objects of a text that ``read`` gives in pieces."""
+    """Iterates over the entries of a text that ``read`` gives in pieces."""
 
     def __init__(self, read: Callable[[int], str]) -> None:
         self.read = read
         self.text, self.at, self.count = "", 0, 0
         self.ended = False
-        self.decoder = strict_decoder(most_digits=LONGEST_NUMBER)
+        self.decoder = lenient_decoder(most_digits=LONGEST_NUMBER)
 
-    def __iter__(self) -> Iterator[dict[str, object]]:
+    def __iter__(self) -> Iterator[Any]:
         in_list = self._next() == "["
         if in_list:
             self.at += 1
@@ -75,9 +73,9 @@ class _Entries:
             if not self._more():
                 return ""
 
-    def _entry(self) -> dict[str, object]:
+    def _entry(self) -> Any:
         number = self.count + 1
-        if self._next() != "{":
+        if self._next() not in ("{", "["):
             raise UnreadableFile(
                 f"Entry {number} is no object. Each must be one row, as pandas writes with orient='records'."
             )
@@ -97,4 +95,4 @@ class _Entries:
                 raise UnreadableFile(f"Entry {number} is nested too deeply.") from error
             else:
                 self.count = number
-                return dict(value)
+                return value

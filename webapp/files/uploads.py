@@ -7,7 +7,7 @@ from typing import Any
 from django.core.files.uploadhandler import StopUpload, TemporaryFileUploadHandler
 from django.urls import reverse
 
-LARGEST_FILE = 64 * 2**20  # bytes
+LARGEST_FILE = 256 * 2**20  # bytes
 UPLOAD_FORM = "new-import"
 
 

@@ -31,6 +31,7 @@ class SpaceForm(forms.Form):
         label="Insight",
         required=False,
         max_length=LONGEST_NOTE,
+        widget=forms.Textarea(attrs={"rows": 4}),
         help_text="Why this space: what you saw that led to it.",
     )
     stem = forms.ChoiceField(choices=[(stem, stem) for stem in STEMS])

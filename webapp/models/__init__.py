@@ -8,7 +8,7 @@ from __future__ import annotations
 from webapp.models.batches import NEVER_DRAWN, BatchState, BatchVersion, DrawCause, Sample, SampleBatch
 from webapp.models.events import Event, EventKind
 from webapp.models.filing import Filed
-from webapp.models.imports import ColumnKind, ImportedColumn, ImportedPopulation
+from webapp.models.imports import ColumnKind, ColumnRole, ImportedColumn, ImportedPopulation
 from webapp.models.notifications import Notification, NotificationKind
 from webapp.models.people import ApiToken, Concern, Invitation, Membership, PasswordMail, Role, Team, User, UserManager
 from webapp.models.plans import Plan
@@ -24,6 +24,7 @@ __all__ = [
     "BatchState",
     "BatchVersion",
     "ColumnKind",
+    "ColumnRole",
     "Concern",
     "DrawCause",
     "Epoch",

@@ -15,25 +15,36 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from webapp.models.imports import ColumnKind
+from webapp.models.imports import ColumnKind, ColumnRole
 
 FloatArray = npt.NDArray[np.float64]
 NUMBER_BYTES = 8
+AS_NUMBERS = (ColumnKind.NUMBER, ColumnKind.CATEGORY)
 BLOCK = 500  # rows that are compressed together; migration 0023 wrote it so
 
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """``values``: float64 of shape (n,) for numbers, a list of n strings for text, of n JSON objects for designs."""
+    """``values``: float64 of shape (n,) for numbers and categories, a list of n strings for text, of n JSON objects for
+    designs. A category's are places in its ``levels``; nan is an empty cell."""
 
     name: str
     kind: ColumnKind
     values: FloatArray | Sequence[Any]
+    role: ColumnRole = ColumnRole.PARAMETER
+    levels: Sequence[str] = ()
+
+    @property
+    def cells(self) -> FloatArray | Sequence[Any]:
+        """As files and pages have them: the levels of a category as texts."""
+        if self.kind != ColumnKind.CATEGORY:
+            return self.values
+        return [self.levels[int(place)] if place == place else "" for place in self.values]
 
 
 def encode(column: Column) -> tuple[bytes, list[int]]:
     """The bytes, and where in them each block of text or designs ends."""
-    if column.kind == ColumnKind.NUMBER:
+    if column.kind in AS_NUMBERS:
         return np.asarray(column.values, dtype="<f8").tobytes(), []
     blocks = [
         zlib.compress(json.dumps(list(column.values[start : start + BLOCK]), separators=(",", ":")).encode(), level=6)

@@ -10,6 +10,7 @@ import numpy as np
 from engine.statistics.search import SampleSizeStudy
 from webapp import plots
 from webapp.analysis import AnalysedPopulation, Analysis, statistics
+from webapp.analysis.categories import CategoryAgainstError, categories
 from webapp.analysis.fronts import front_sentence
 from webapp.analysis.in_order import path_table
 from webapp.analysis.narrowing import restriction
@@ -34,6 +35,7 @@ from webapp.pages.figures import Figure
 from webapp.pages.links import Links
 from webapp.plots import evidence as evidence_plots
 from webapp.plots.evidence import Line
+from webapp.plots.strips import strip_figure
 from webapp.queries import COMPLEXITIES, SAMPLE_ID
 from webapp.wording import (
     NBSP,
@@ -225,6 +227,7 @@ def scatters_of(analysis: Analysis, links: Links) -> list[Figure]:
     columns.sort(key=lambda name: places.get(name, len(places)))
     source = _SharedSource(analysis.focus, links, with_fits=True)
     figures = [_column_figure(column_against_error(analysis.focus, name), source, links) for name in columns]
+    figures += [_category_figure(category) for category in categories(analysis.focus)]
     fitted = fit_against_error(analysis.focus)
     return [*figures, _fit_figure(analysis.focus, fitted, source)] if fitted else figures
 
@@ -236,6 +239,8 @@ def scatter_of(analysis: Analysis, name: str, links: Links) -> Figure | None:
     if name == FIT and name not in population.samples:
         fitted = fit_against_error(population)
         return _fit_figure(population, fitted, source) if fitted else None
+    if category := next((one for one in categories(population) if one.name == name), None):
+        return _category_figure(category)
     if name not in varying_columns(population):
         return None
     return _column_figure(column_against_error(population, name), source, links)
@@ -259,7 +264,7 @@ class _SharedSource:
         population, rows = self.population, self.population.drawn_rows
         columns = {
             name: population.samples[name][rows] / (1e6 if name in COMPLEXITIES else 1)
-            for name in (*population.parameters, *population.costs, "error")
+            for name in (*population.parameters, *population.costs, *population.partly_known, "error")
         }
         if self.with_fits and population.fits is not None:
             columns[FIT] = population.fits
@@ -276,7 +281,7 @@ def _column_figure(column: ColumnAgainstError, source: _SharedSource, links: Lin
     population, name, best = column.population, column.name, column.best
     words = significant if column.is_cost else compact
     low, median, high = (words(value / column.scale) for value in (best.low, best.median, best.high))
-    caption = f"Best designs have {name} {low} to {high}{' M' if column.is_cost else ''}; n = {population.n}."
+    caption = f"Best designs have {name} {low} to {high}{' M' if column.is_cost else ''}; {column.n_words}."
     if column.front:
         caption += f" {front_sentence(column.front, name)}"
 
@@ -307,6 +312,30 @@ def _refinement(column: ColumnAgainstError, links: Links) -> str:
     words = range_words(column.name, best.low, best.high)
     reason = f"the best designs have {words} (95 % of the empirical bootstrap)."
     return links.refine_with(column.population, [restriction(column.name, best.low, best.high)], reason)
+
+
+def _category_figure(category: CategoryAgainstError) -> Figure:
+    population, best = category.population, category.levels[0]
+
+    def draw() -> plots.Plot:
+        medians = [level.median.value for level in category.levels]
+        drawn = [
+            (level.name, level.errors[:DRAWN_AT_MOST].tolist(), median if median and np.isfinite(median) else None)
+            for level, median in zip(category.levels, medians, strict=True)
+        ]
+        return strip_figure(drawn, label=category.name, slot=population.slot)
+
+    missing = population.networks - category.n
+    some = f", {missing} have no {category.name}" if missing else ""
+    return Figure(
+        element=f"{BY}{category.name}",
+        draw=draw,
+        caption=f"{category.sentence} n = {category.n}{some}.",
+        table=category.table,
+        size="mid",
+        title=f"{category.name} {best.name}",
+        note="lowest median",
+    )
 
 
 def _drawn_front(column: ColumnAgainstError) -> plots.DrawnFront | None:

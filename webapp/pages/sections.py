@@ -13,6 +13,7 @@ from typing import ClassVar
 from django.utils.functional import cached_property
 
 from webapp.analysis import Analysis
+from webapp.analysis.categories import categories
 from webapp.analysis.comparing import pair_table
 from webapp.analysis.designs import best_table, worst_table
 from webapp.analysis.drivers import driver_sentence, driver_table
@@ -278,7 +279,9 @@ class Importance(Section):
 
     @property
     def sentence(self) -> str:
-        return driver_sentence(self.analysis.drivers, self.focus.name)
+        aside = [*self.focus.partly_known, *(one.name for one in categories(self.focus))]
+        why = f" {joined(aside)}, known of some designs only or no number, takes no part." if aside else ""
+        return driver_sentence(self.analysis.drivers, self.focus.name) + why
 
     @property
     def table(self) -> Table | None:

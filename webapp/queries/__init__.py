@@ -19,12 +19,15 @@ from webapp.queries.batches import (
 from webapp.queries.costs import RegimeCost, regime_cost, regime_costs
 from webapp.queries.filing import BatchContents, batch_contents, tags_in_use
 from webapp.queries.imports import (
+    analysed_columns,
+    import_of_shape,
     imported_populations,
+    load_categories,
     load_columns,
     load_designs,
     load_imported,
+    load_names,
     load_rows,
-    number_columns,
 )
 from webapp.queries.notifications import count_unread, notification_lines, notifications_of
 from webapp.queries.populations import (
@@ -124,6 +127,7 @@ __all__ = [
     "acceptances",
     "account_tokens",
     "active_batches",
+    "analysed_columns",
     "batch_contents",
     "batch_progress",
     "batch_versions",
@@ -142,19 +146,21 @@ __all__ = [
     "finished_batches",
     "free_seed",
     "free_space_name",
+    "import_of_shape",
     "imported_populations",
     "iterate_runs",
     "last_trained",
+    "load_categories",
     "load_columns",
     "load_designs",
     "load_imported",
+    "load_names",
     "load_population",
     "load_rows",
     "load_trained",
     "method_facts",
     "notification_lines",
     "notifications_of",
-    "number_columns",
     "old_doubles",
     "open_invitation",
     "open_invitations",

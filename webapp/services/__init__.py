@@ -31,7 +31,7 @@ from webapp.services.filing import (
     set_tags,
     team_of,
 )
-from webapp.services.imports import create_imported_population
+from webapp.services.imports import Conditions, Origin, create_imported_population, replace_imported_population
 from webapp.services.mails import (
     NotificationMail,
     allow_password_mail,
@@ -94,10 +94,12 @@ from webapp.services.workers import (
 
 __all__ = [
     "Claim",
+    "Conditions",
     "DrawClaim",
     "Lease",
     "NotificationMail",
     "Obstacle",
+    "Origin",
     "Refused",
     "SeedTaken",
     "accept_invitation",
@@ -161,6 +163,7 @@ __all__ = [
     "rename_team",
     "renew_draw",
     "renew_lease",
+    "replace_imported_population",
     "resume_batch",
     "retry_failed_runs",
     "revoke_api_token",

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import islice
 from pathlib import PurePath
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +16,20 @@ from webapp import queries, services
 from webapp.access import TeamRequest, imported_of, team_action, team_form, team_page
 from webapp.analysis.populations import filter_words
 from webapp.analysis.selection import SelectedRows
+from webapp.files.cells import parse
 from webapp.files.drafts import Draft, drop_draft, find_draft, keep_upload
 from webapp.files.exports import Values, table_response
-from webapp.files.imports import Choices, Imported, guess, left_out_words, read_import
-from webapp.files.json_files import UnreadableFile
-from webapp.files.row_files import RowFile, open_row_file
+from webapp.files.imports import (
+    Choices,
+    Imported,
+    origin_of,
+    problem_of,
+    read_import,
+    shape_of,
+    usual_choices,
+)
+from webapp.files.table import Table, UnreadableFile
+from webapp.files.units import to_error
 from webapp.forms.analyses import read_selection
 from webapp.forms.imports import ChoicesForm, UploadForm
 from webapp.forms.lists import Listing, read_list
@@ -35,7 +41,6 @@ from webapp.views.analyses import FILTER_COLUMN, one_population
 from webapp.wording import compact, counted
 
 ROWS_SHOWN = 50
-FIRST_SHOWN = 4
 A_PAGE = 50
 
 IMPORTS = Listing(
@@ -57,11 +62,9 @@ def new_import(request: TeamRequest) -> HttpResponse:
     sent = (request.POST, request.FILES) if request.method == "POST" else ()
     form = UploadForm(*sent, refused=getattr(request, "refused_upload", ""))
     if form.is_valid():
-        draft = keep_upload(team=request.team, user=request.user, file=form.cleaned_data["file"])
         try:
-            open_row_file(draft.path)
+            draft = keep_upload(team=request.team, user=request.user, file=form.cleaned_data["file"])
         except UnreadableFile as error:
-            drop_draft(draft)
             form.add_error("file", str(error))
         else:
             return redirect("import-preview", draft.token)
@@ -72,40 +75,37 @@ def new_import(request: TeamRequest) -> HttpResponse:
 def import_preview(request: TeamRequest, token: str) -> HttpResponse:
     """What the file gives under the choices so far; ``confirm`` stores exactly that."""
     draft = find_draft(team=request.team, user=request.user, token=token)
-    try:
-        file = open_row_file(draft.path)
-        guessed = guess(file)
-        form = ChoicesForm(request.POST or None, file=file, guessed=guessed, name=PurePath(draft.name).stem[:120])
-        first = [row.cells for row in islice(file.rows(), 20) if not row.problem][:FIRST_SHOWN]
-        choices = form.cleaned_data["choices"] if form.is_valid() else guessed if guessed.error else None
-        imported = read_import(file, choices) if choices and not (form.is_bound and form.errors) else None
-    except UnreadableFile as error:
-        drop_draft(draft)
-        messages.error(request, str(error))
-        return redirect("new-import")
-    if imported and imported.n and form.is_bound and "confirm" in request.POST:
+    table = draft.table
+    before = queries.import_of_shape(request.team, shape_of(table))
+    guessed = usual_choices(table, before.choices if before else None)
+    form = ChoicesForm(request.POST or None, table=table, guessed=guessed, name=PurePath(draft.name).stem[:120])
+    choices = form.cleaned_data["choices"] if form.is_valid() else guessed
+    problem = problem_of(table, choices) if not form.is_bound else ""
+    imported = None if problem or (form.is_bound and form.errors) else read_import(table, choices)
+    if imported and len(imported.errors) and form.is_bound and "confirm" in request.POST:
         answer = _confirm(request, draft, form, imported)
         if answer:
             return answer
     context = {
         "section": "analyses",
         "draft": draft,
-        "file": file,
+        "table": table,
         "form": form,
-        "lines": form.lines(first),
+        "before": before,
+        "lines": form.lines(imported.missing if imported else {}),
+        "problem": problem,
         "imported": imported,
         **_range(imported),
-        "left_out": left_out_words(imported, file.unit) if imported else "",
-        "example": _example(file, choices, first) if choices and imported else "",
+        "example": _example(table, choices) if imported else "",
     }
     return render(request, "imports/preview.html", context)
 
 
-def _range(imported: Imported | None) -> dict[str, float]:
-    if imported is None or not imported.n:
+def _range(imported: Imported | None) -> dict[str, float | int]:
+    if imported is None or not len(imported.errors):
         return {}
     errors = imported.errors
-    return {"lowest": errors.min(), "highest": errors.max(), "mean": errors.mean()}
+    return {"lowest": errors.min(), "highest": errors.max(), "mean": errors.mean(), "finished": len(errors)}
 
 
 def _confirm(request: TeamRequest, draft: Draft, form: ChoicesForm, imported: Imported) -> HttpResponse | None:
@@ -113,10 +113,9 @@ def _confirm(request: TeamRequest, draft: Draft, form: ChoicesForm, imported: Im
         row = services.create_imported_population(
             team=request.team,
             name=form.cleaned_data["name"],
-            source=draft.name,
-            error_origin=form.cleaned_data["choices"].origin,
+            origin=origin_of(draft.name, draft.table, form.cleaned_data["choices"], imported),
             columns=imported.columns,
-            left_out=imported.left_out,
+            conditions=form.cleaned_data["conditions"],
             actor=request.user,
         )
     except Refused as error:
@@ -127,16 +126,14 @@ def _confirm(request: TeamRequest, draft: Draft, form: ChoicesForm, imported: Im
     return redirect("imported", row.pk)
 
 
-def _example(file: RowFile, choices: Choices, first: list[Sequence[Any]]) -> str:
+def _example(table: Table, choices: Choices) -> str:
     """One cell and the error it means, so that a wrong unit is seen."""
-    place = list(file.names).index(choices.error)
-    for cells in first:
-        try:
-            return f"{choices.error[:60]} {cells[place]!s:.20} becomes an error of " + compact(
-                choices.error_of(float(cells[place]))
-            )
-        except (TypeError, ValueError):
-            continue
+    choice = choices.columns[choices.error]
+    for cell in table.column(choices.error).drop_null().slice(0, 20).to_pylist():
+        value = cell if isinstance(cell, float) else parse(cell, "comma" if choice.style == "comma" else "point")[0]
+        error = float(to_error(np.array([value]), choice.unit)[0])
+        if np.isfinite(error):
+            return f"{choices.error[:60]} {cell!s:.20} becomes an error of {compact(error)}"
     return ""
 
 
@@ -170,9 +167,10 @@ def imported_page(request: TeamRequest, imported_id: int) -> HttpResponse:
 
 
 def _cell(column: Column, place: int) -> tuple[str, bool]:
-    value = column.values[place]
-    is_number = column.kind == ColumnKind.NUMBER
-    return (compact(float(value)) if is_number else str(value)[:60], is_number)
+    value = column.cells[place]
+    if column.kind != ColumnKind.NUMBER:
+        return str(value)[:60], False
+    return "failed" if column.name == "error" and value == np.inf else "" if np.isnan(value) else compact(value), True
 
 
 @team_page
@@ -180,7 +178,7 @@ def imported_file(request: TeamRequest, imported_id: int, kind: str) -> HttpResp
     """The rows inside the ranges of the address as a file: every column as imported."""
     imported = imported_of(request.team, imported_id)
     population = one_population(read_selection(request.GET), SelectedRows((), (imported,)))
-    columns: dict[str, Values] = {column.name: column.values for column in queries.load_columns(imported)}
+    columns: dict[str, Values] = {column.name: column.cells for column in queries.load_columns(imported)}
     if population.ranges:
         kept = population.samples[queries.SAMPLE_ID].astype(int) - 1
         columns = {name: _rows(values, kept) for name, values in columns.items()}
