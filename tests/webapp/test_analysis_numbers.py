@@ -381,7 +381,7 @@ def test_a_what_if_asks_the_samples_of_all_spaces_of_the_page_where_that_is_want
             f"The samples of AnyNetX-C and AnyNetX-B together, reweighted to what the child would draw: mean error "
             f"{fixed(result.mean)} % {interval(result.mean_interval)}, median {fixed(result.median)} % "
             f"{interval(result.median_interval)}, in brackets 95 %. {result.n} of 80 samples lie inside the child; "
-            f"they are worth {fixed(result.effective_n)} of its own, which have to be trained for a verdict."
+            f"they are worth {fixed(result.effective_n)} of its own."
         )
         in text
     )
