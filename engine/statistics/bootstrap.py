@@ -1,4 +1,4 @@
-"""Bootstraps: the exact empirical bootstrap of a parameter, and rows of resamples."""
+"""Bootstraps: the exact empirical bootstrap of a parameter, and how many resamples and orders are looked at."""
 
 from __future__ import annotations
 
@@ -106,6 +106,11 @@ def weighted_percentiles(values: FloatArray, weights: FloatArray, probabilities:
     # Sums such as 0.1 + 0.2 + 0.2 may miss a p that they reach in exact arithmetic.
     positions = np.searchsorted(cumulative, np.asarray(probabilities) - 1e-12)
     return [float(value) for value in values[order[np.minimum(positions, len(values) - 1)]]]
+
+
+def permutations_of(n: int) -> int:
+    """How many random orders of n networks a permutation test looks at: 999, and 199 of more than 2,000 networks."""
+    return 999 if n <= 2_000 else 199
 
 
 def resampled_rows(

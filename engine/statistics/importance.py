@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from engine.errors import InvalidPopulation
 from engine.spaces.laws import Law
+from engine.statistics.bootstrap import permutations_of
 from engine.statistics.checks import networks_with
 from engine.statistics.population import FloatArray, Population
 
 MOST_GROUPS = 8  # of values; more would measure noise, fewer would blur a peak
 RESAMPLES = 1_000
-PERMUTATIONS = 999
 TOLERANCE = 1e-9  # of a z: rounding must not make equal ones differ
 
 
@@ -196,13 +196,14 @@ def _resampled_distances(
 
 def _shuffled_distances(groups: list[_Groups], n: int, n_best: int, rng: np.random.Generator) -> FloatArray:
     """Distances, shape (permutations, parameters), where random samples are taken for the best."""
-    best = np.stack([rng.permutation(n)[:n_best] for _ in range(PERMUTATIONS)])
-    rows = np.arange(PERMUTATIONS)[:, None]
-    distances = np.empty((PERMUTATIONS, len(groups)))
+    orders = permutations_of(n)
+    best = np.stack([rng.permutation(n)[:n_best] for _ in range(orders)])
+    rows = np.arange(orders)[:, None]
+    distances = np.empty((orders, len(groups)))
     for index, group in enumerate(groups):
         size = len(group.pair_weights)
-        cells = np.bincount((rows * size + group.of_sample[best]).ravel(), minlength=PERMUTATIONS * size)
-        distances[:, index] = _distances(cells.reshape(PERMUTATIONS, size).astype(np.int64), group)
+        cells = np.bincount((rows * size + group.of_sample[best]).ravel(), minlength=orders * size)
+        distances[:, index] = _distances(cells.reshape(orders, size).astype(np.int64), group)
     return distances
 
 
@@ -214,4 +215,4 @@ def _evidence(distances: FloatArray, shuffled: FloatArray) -> tuple[FloatArray, 
     evidence: FloatArray = (distances - middle) / scale
     largest = ((shuffled - middle) / scale).max(axis=1, initial=-np.inf)
     reached = (largest[:, None] >= evidence - TOLERANCE).sum(axis=0)
-    return evidence, (1 + reached) / (1 + PERMUTATIONS)
+    return evidence, (1 + reached) / (1 + len(shuffled))

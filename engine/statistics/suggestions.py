@@ -11,15 +11,12 @@ import numpy.typing as npt
 from scipy import stats
 
 from engine.errors import InvalidPopulation
-from engine.statistics.bootstrap import CELLS_AT_ONCE, best_drawn_law
+from engine.statistics.bootstrap import CELLS_AT_ONCE, best_drawn_law, permutations_of
 from engine.statistics.checks import networks_with
 from engine.statistics.population import FloatArray, Population
 from engine.statistics.theta import estimate_theta
 
 FEWEST_KEPT = 5  # networks; a restriction that keeps fewer is not suggested
-PERMUTATIONS = 999
-PERMUTATIONS_OF_MANY = 199  # above so many networks, which would take long and whose p is known as well
-MANY = 2_000
 ALPHA = 0.05
 TOLERANCE = 1e-9  # of a z: rounding must not make equal ones differ
 DROP = 2.0  # points, of which `RefinementSearch.needed` says how many networks would show it
@@ -267,7 +264,7 @@ def _best_of_each_order(
     ranks, weights = stats.rankdata(outcomes), _bootstrap_weights(outcomes)
     sorted_columns = [_Column(values) for values in columns.values()]
     rules = np.array(list(masks.values()), dtype=np.float64).reshape(len(masks), n)
-    step, total = max(1, CELLS_AT_ONCE // n), 1 + (PERMUTATIONS if n <= MANY else PERMUTATIONS_OF_MANY)
+    step, total = max(1, CELLS_AT_ONCE // n), 1 + permutations_of(n)
     best = []
     for start in range(0, total, step):
         orders = np.tile(np.arange(n), (min(step, total - start), 1))

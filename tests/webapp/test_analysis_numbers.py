@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import unescape
 from typing import Any
 
@@ -164,6 +165,29 @@ def test_suggested_refinements(study: Study) -> None:
     assert line["Change of the mean error (points)"] == signed(best.mean_difference)
     assert line["Networks kept"] == f"{best.n} of {best.n_parent}"
     assert line["p, for all tried"] == p_value(best.p_search)
+    first = search.refinements[0]
+    assert search.p_search <= 0.05
+    assert first.parameter == "w_m"
+    text = words(study.client.get(f"/analyses/?p={study.regnet.pk}-{study.regime.pk}").content.decode())
+    assert re.search(r"<strong>W_m [^<]+ is better supported than chance:</strong> networks inside beat those", text)
+    assert (
+        f"allowing for all {search.candidates} restrictions tried. The figure is optimistic, being the best of "
+        f"{search.candidates}; a fresh batch of the narrowed space tells."
+    ) in text
+
+
+def test_where_no_restriction_is_supported_the_page_says_how_many_networks_would_show_one(study: Study) -> None:
+    space = rows.a_space(study.team, study.user, name="Noise")
+    pages.measured(space, study.regime, study.user, np.random.default_rng(8).normal(40, 3, 32).tolist())
+    search = statistics.suggest_refinements(
+        study.population(space),
+        parameters=[name for name in study.population(space).names if name not in (*COSTS, "error", "sample_id")],
+    )
+    text = words(study.client.get(f"/analyses/?p={space.pk}-{study.regime.pk}").content.decode())
+    assert search.p_search > 0.05
+    assert "<strong>No restriction is supported by these 32 networks</strong>" in text
+    assert f"allowing for all {search.candidates} restrictions tried); the best of them is" in text
+    assert f"About {search.needed:,} more would show a drop of 2 points." in text
 
 
 def test_best_and_worst_designs(study: Study) -> None:
@@ -356,7 +380,8 @@ def test_a_what_if_asks_the_samples_of_all_spaces_of_the_page_where_that_is_want
         words(
             f"The samples of AnyNetX-C and AnyNetX-B together, reweighted to what the child would draw: median error "
             f"{fixed(result.median)} % {interval(result.median_interval)}, in brackets 95 %; mean "
-            f"{fixed(result.mean)} %. {result.n} of 80 samples lie inside the child; they are worth {fixed(result.effective_n)} of its own, which have to be trained for a verdict."
+            f"{fixed(result.mean)} %. {result.n} of 80 samples lie inside the child; they are worth "
+            f"{fixed(result.effective_n)} of its own. A batch has to confirm it."
         )
         in text
     )

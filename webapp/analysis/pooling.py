@@ -51,8 +51,7 @@ def _estimate_words(reweighted: Reweighted, alike: Sequence[SpacePopulation], mo
         f"{fixed(reweighted.median)}{NBSP}% {between(reweighted.median_interval)}, in brackets 95{NBSP}%; mean "
         f"{fixed(reweighted.mean)}{NBSP}%. "
         f"{reweighted.n:,} of {reweighted.n + reweighted.left_out:,} samples "
-        f"lie inside the child; they are worth {fixed(reweighted.effective_n)} of its own, which have to be trained "
-        "for a verdict."
+        f"lie inside the child; they are worth {fixed(reweighted.effective_n)} of its own. A batch has to confirm it."
     )
 
 
