@@ -114,6 +114,34 @@ def test_a_round_trip_changes_nothing(owner: tuple[Team, User], tmp_path: Path) 
             np.testing.assert_array_equal(found[name], cells, err_msg=f"{kind} {name}")
 
 
+def test_conditions_that_differ_or_were_not_said_are_warned_of(owner: tuple[Team, User]) -> None:
+    team, user = owner
+    conditions = [
+        services.Conditions("CIFAR-10", 32, 10), services.Conditions("cifar10", 32, 100),
+        services.Conditions("Cifar 10", 32, 10), services.Conditions(),
+    ]  # fmt: skip
+    columns = [Column("error", NUMBER, np.array([20.0, 30.0]))]
+    first, longer, same, unsaid = (
+        services.create_imported_population(
+            team=team, name=f"import {k}", origin=services.Origin("x", "error"), columns=columns, actor=user,
+            conditions=one,
+        )
+        for k, one in enumerate(conditions)
+    )  # fmt: skip
+    regime = rows.a_regime(team, user)
+    space, _ = pages.trained(team, user, regime, name="RegNetX", preset="RegNetX-small", errors=[20.0, 21.0])
+    client = pages.client_of(user)
+
+    def page(*tokens: str) -> str:
+        return client.get("/analyses/?" + "&".join(f"p={token}" for token in tokens)).content.decode()
+
+    assert "What differs: epochs: 10 and 100." in page(f"i{first.pk}", f"i{longer.pk}")
+    assert "trained elsewhere" not in page(f"i{first.pk}", f"i{same.pk}")
+    assert "Not said: of import 3 (data set, resolution and epochs)." in page(f"i{first.pk}", f"i{unsaid.pk}")
+    assert "trained elsewhere" in page(f"i{first.pk}", f"{space.pk}-{regime.pk}")
+    assert "trained elsewhere" not in page(f"i{unsaid.pk}")
+
+
 def test_an_analysis_follows_the_rows_that_came_later(owner: tuple[Team, User]) -> None:
     row = rows.an_import(*owner, [20.0, 30.0])
     assert analysis_of(row).focus.n == 2

@@ -25,27 +25,28 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "ARROW_DEFAUL
 
 def read_table(path: Path, *, most_rows: int = MOST_ROWS) -> Table:
     """What a file holds, by its first bytes; `UnreadableFile` where it is no table. Reads in this process."""
-    bounds = {"most_rows": most_rows, "most_columns": MOST_COLUMNS_READ}
-    content = unpacked(path, path.with_suffix(".unpacked"))
+    scratch = path.with_suffix(".unpacked")
     try:
-        with content.open("rb") as file:
-            start = file.read(4096)
-        if start.startswith(b"PAR1"):
-            from webapp.files.parquet_files import read_parquet
-
-            table = read_parquet(content, **bounds)
-        elif start.startswith(b"PK\x03\x04") and is_workbook(content):
-            from webapp.files.sheets import read_workbook
-
-            table = read_workbook(content, **bounds)
-        else:
-            table = _read_text(content, start, bounds)
+        table = _read(unpacked(path, scratch), {"most_rows": most_rows, "most_columns": MOST_COLUMNS_READ})
     finally:
-        if content != path:
-            content.unlink(missing_ok=True)
+        scratch.unlink(missing_ok=True)
     if not table.n:
         raise UnreadableFile("The file holds names of columns, but no row.")
     return table
+
+
+def _read(content: Path, bounds: dict[str, int]) -> Table:
+    with content.open("rb") as file:
+        start = file.read(4096)
+    if start.startswith(b"PAR1"):
+        from webapp.files.parquet_files import read_parquet
+
+        return read_parquet(content, **bounds)
+    if start.startswith(b"PK\x03\x04") and is_workbook(content):
+        from webapp.files.sheets import read_workbook
+
+        return read_workbook(content, **bounds)
+    return _read_text(content, start, bounds)
 
 
 def _read_text(path: Path, start: bytes, bounds: dict[str, int]) -> Table:

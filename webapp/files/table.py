@@ -156,6 +156,7 @@ class TableBuilder:
     def __init__(self, names: Sequence[str] = (), *, most_rows: int, most_columns: int) -> None:
         self.columns: dict[str, ColumnBuilder] = {name: ColumnBuilder() for name in names}
         self.most_rows, self.most_columns = most_rows, most_columns
+        self._check_columns()
         self.waiting: list[Mapping[str, Any]] = []
         self.texts: list[Sequence[str]] = []
         self.lines: list[int] = []
@@ -210,14 +211,17 @@ class TableBuilder:
             return
         for name in self._new_names():
             self.columns[name] = ColumnBuilder()
-        if len(self.columns) > self.most_columns:
-            raise UnreadableFile(f"The file has more than {self.most_columns:,} columns, which is the limit.")
+        self._check_columns()
         at = len(self.lines) - len(self.waiting)
         for name, column in self.columns.items():
             cells = [row.get(name) for row in self.waiting]
             if any(cell is not None for cell in cells):
                 column.extend(cells, at=at)
         self.waiting = []
+
+    def _check_columns(self) -> None:
+        if len(self.columns) > self.most_columns:
+            raise UnreadableFile(f"The file has more than {self.most_columns:,} columns, which is the limit.")
 
     def _new_names(self) -> Iterator[str]:
         return iter(dict.fromkeys(name for row in self.waiting for name in row if name not in self.columns))

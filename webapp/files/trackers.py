@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +22,21 @@ def read_tracker(source: str, study: str = "") -> Table:
     path = Path(source)
     if path.is_dir() and any(path.glob("**/config.json")):
         return _table(_wandb_runs(path), "a W&B export")
-    if path.is_dir() or source.startswith(("http://", "https://", "file://", "mlflow")):
+    if path.is_dir() or source.startswith(("http://", "https://", "file://")) or _has_experiments(source):
         return _table(_mlflow_runs(source, study), "an MLflow tracking store")
     return _table(_optuna_trials(source, study), "an Optuna storage")
+
+
+def _has_experiments(source: str) -> bool:
+    """Whether an SQLite file is a store of MLflow; Optuna's has studies instead."""
+    path = Path(source.removeprefix("sqlite:///"))
+    if not path.is_file() or path.suffix == ".log":
+        return False
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            return bool(database.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiments'").fetchone())
+    except sqlite3.Error as error:
+        raise UnreadableFile(f"{path.name} is no SQLite database: {error}.") from error
 
 
 def _table(rows: Iterator[Mapping[str, Any]], words: str) -> Table:
@@ -58,6 +73,10 @@ def _mlflow_runs(source: str, study: str) -> Iterator[Mapping[str, Any]]:
         from mlflow.tracking import MlflowClient
     except ImportError as missing:
         raise UnreadableFile("MLflow is not installed: pip install 'netspace[mlflow]', and try again.") from missing
+    if Path(source).is_dir():
+        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # newer versions read folders only where told to
+    if Path(source).is_file():
+        source = f"sqlite:///{Path(source).resolve()}"
     client = MlflowClient(tracking_uri=source)
     experiments = [one for one in client.search_experiments() if not study or one.name == study]
     if not experiments:

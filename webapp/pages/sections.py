@@ -35,6 +35,7 @@ from webapp.pages.analysis_figures import (
     scatters_of,
     spread_figure,
 )
+from webapp.pages.comparable import comparability
 from webapp.pages.figures import Figure
 from webapp.pages.links import Links
 from webapp.pages.regime_words import regime_differences
@@ -163,6 +164,10 @@ class Verdict(Section):
     @property
     def regime_differences(self) -> list[str]:
         return regime_differences([regime.definition for regime in self.analysis.regimes])
+
+    @property
+    def comparability(self) -> str:
+        return comparability(self.analysis.compared)
 
     @cached_property
     def complexity_warning(self) -> str:
