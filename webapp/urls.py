@@ -107,6 +107,7 @@ urlpatterns = [
     path("spaces/new/", spaces.new_space, name="new-space"),
     path("spaces/preview/", spaces.preview_space, name="preview-space"),
     path("spaces/<id:space_id>/", spaces.space_page, name="space"),
+    path("spaces/<id:space_id>/holds/", spaces.space_holds, name="space-holds"),
     path("spaces/<id:space_id>/refine/", spaces.refine_space, name="refine-space"),
     path("spaces/<id:space_id>/edit/", spaces.edit_space, name="edit-space"),
     *filing_of("space", "spaces"),

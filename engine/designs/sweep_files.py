@@ -108,7 +108,15 @@ def _numbers(values: object) -> list[float]:
 
 
 def design_from_pycls(cfg: Mapping[str, object]) -> Design:
-    """The design that a pycls configuration describes; errors as in `read_sweep_entry`."""
+    """The design that a pycls configuration describes.
+
+    Raises
+    ------
+    InvalidPopulation
+        Where a key is missing; the message names it, such as ``cfg.REGNET.DEPTH``.
+    InvalidDesign
+        Where the configuration describes no network that this engine knows.
+    """
     kind = _value(_mapping(cfg, "MODEL", "cfg."), "cfg.MODEL", "TYPE")
     if kind == "regnet":
         return _regnet(_mapping(cfg, "REGNET", "cfg."))

@@ -82,6 +82,7 @@ MATRIX: dict[str, tuple[str, str]] = {
     "discard-import": (OPEN, ""),
     "workers": (PAGE, "/workers/"),
     "new-space": (FORM, "/spaces/new/"),
+    "space-holds": (FORM, "/spaces/{space}/holds/"),
     "refine-space": (FORM, "/spaces/{space}/refine/"),
     "edit-space": (FORM, "/spaces/{space}/edit/"),
     "new-regime": (FORM, "/regimes/new/"),

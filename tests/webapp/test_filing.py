@@ -359,7 +359,7 @@ def test_a_page_that_reads_other_populations_is_not_in_the_way(study: Study) -> 
     study.batch.delete()
     other_space = rows.a_space(study.team, study.user, name="Other")
     other_regime = rows.a_regime(study.team, study.user, name="other")
-    other_import = rows.an_import(study.team, study.user, [30.0], name="Other")
+    other_import = rows.an_import(study.team, study.user, [30.0], name="Other import")
     a_page(study.team, study.user, f"{other_space.pk}-{other_regime.pk}", f"i{other_import.pk}")
     for row in (study.space, study.regime, study.imported):
         assert services.obstacles(row) == []

@@ -291,6 +291,18 @@ def test_only_what_varies_among_many_columns_is_chosen(tmp_path: Path) -> None:
     assert told["n"] == 4
 
 
+def test_what_trackers_add_is_no_parameter(tmp_path: Path) -> None:
+    text = (
+        "Name,State,Runtime,Sweep,lr,act,val_acc,_step,_timestamp,training_iteration,params.seed\n"
+        "a,finished,611,s,0.1,relu,0.88,9,1700000000,10,0\nb,finished,700,s,0.2,none,0.91,9,1700000009,10,1\n"
+        "c,crashed,50,s,0.5,relu,,3,1700000019,2,1\nd,running,50,s,0.5,relu,0.3,3,1700000029,3,2\n"
+    )
+    told = of_text(tmp_path, text)
+    assert (told["n"], told["failed"], told["left_out"], told["mean"]) == (2, 1, 1, pytest.approx(10.5))
+    assert with_role(told, "parameter") == {"lr", "act"}
+    assert with_role(told, "group") == {"Sweep", "params.seed"}
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

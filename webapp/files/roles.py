@@ -43,12 +43,16 @@ WORDS: Sequence[tuple[Role, frozenset[str]]] = (
         ),
     ),
 )
+SEEDS = frozenset({"seed", "random_seed", "rng_seed"})  # no choice of a design, whatever a tracker calls it
 NAMES = words_of("name model modell arch architecture network net run run_name model_name key title uid")
 COUNTERS = words_of(
     "number trial trial_id run_id id index row unnamed_0 experiment_id sample_id step iteration job job_id"
 )
-NOTES = words_of("note notes comment comments description tags url path file out_dir log_file host hostname user")
-REACHED = words_of("epoch epoch_reached epochs_reached last_epoch epochs_done epochs_trained")
+NOTES = words_of(
+    "note notes comment comments description tags url path file out_dir log_file host hostname user "
+    "timestamp created created_at"
+)
+REACHED = words_of("epoch epoch_reached epochs_reached last_epoch epochs_done epochs_trained training_iteration")
 PLANNED = words_of("max_epoch max_epochs epochs_planned planned_epochs num_epochs n_epochs total_epochs epochs")
 
 
@@ -181,7 +185,7 @@ def _by_status(look: Look) -> tuple[Role, str] | None:
 
 
 def _by_prefix(look: Look) -> tuple[Role, str] | None:
-    if guess_complexity(look.word, look.numbers):
+    if look.word in SEEDS or guess_complexity(look.word, look.numbers):
         return None
     if (
         PARAMETER_PREFIX.match(look.name)

@@ -22,6 +22,8 @@ from webapp.analysis.suggestions import restriction_words
 from webapp.analysis.what_if import WhatIf, what_if, what_if_steps
 from webapp.files.exports import csv_response
 from webapp.forms import FORMS, SpaceForm, form_of, space_initial
+from webapp.forms.configs import ConfigForm
+from webapp.forms.configs import space_of as space_of_design
 from webapp.forms.lists import Choice, Listing, read_list
 from webapp.forms.spaces import LONGEST_NOTE
 from webapp.models import Family, Regime, Space
@@ -116,13 +118,29 @@ def new_space(request: TeamRequest) -> HttpResponseBase:
     family = request.POST.get("family") or request.GET.get("family") or Family.ANYNET
     if family not in FORMS:
         raise BadRequest(f"family must be one of {', '.join(FORMS)}, got {family[:20]}.")
+    pasted = ConfigForm(request.POST) if "fill" in request.POST else None
+    if pasted and pasted.is_valid():
+        start: AnyNetSpace | RegNetSpace = space_of_design(pasted.cleaned_data["design"])
+        return _answer(request, form_of(start)(initial=space_initial(start)), title="Define a space", parent=None)
     name = request.GET.get("preset", "")
     if name and name not in presets.space_names():
         raise BadRequest(f"There is no preset {name[:60]}.")
     start = presets.space(name or START_PRESET[Family(family)])
     form_class = FORMS[family] if request.method == "POST" else form_of(start)
-    form = form_class(request.POST or None, initial={"name": name, **space_initial(start)})
+    posted = None if pasted else request.POST or None
+    form = form_class(posted, initial={"name": name, **space_initial(start)})
+    if pasted:
+        messages.error(request, " ".join(map(str, pasted.errors["config"])))
     return _answer(request, form, title="Define a space", parent=None)
+
+
+@team_form
+def space_holds(request: TeamRequest, space_id: int) -> HttpResponse:
+    """Whether the design of a pasted configuration lies in the space, part by part."""
+    row = space_of(request.team, space_id)
+    form = ConfigForm(request.POST or None)
+    answer = space_from_json(row.definition).contains(form.cleaned_data["design"]) if form.is_valid() else None
+    return render(request, "spaces/holds.html", {"section": "spaces", "row": row, "form": form, "answer": answer})
 
 
 @team_form
@@ -162,7 +180,7 @@ def _answer(
     request: TeamRequest, form: SpaceForm, *, title: str, parent: Space | None, row: Space | None = None
 ) -> HttpResponseBase:
     """Save what was posted, or show the form with its preview; ``export`` asks for a file of the preview alone."""
-    if request.method == "POST" and not {"preview", "export"} & request.POST.keys() and form.is_valid():
+    if request.method == "POST" and not {"preview", "export", "fill"} & request.POST.keys() and form.is_valid():
         try:
             saved = _save(request, form, parent, row)
         except Refused as refusal:
@@ -179,7 +197,8 @@ def _answer(
         "title": title,
         "parent": parent,
         "row": row,
-        "show_errors": request.method == "POST",
+        "show_errors": form.is_bound,
+        "config": ConfigForm(),
         "presets": _presets() if parent is None and row is None else {},
         "bar": step_bar(parent, queries.method_facts(parent), current=4, may_write=request.may_write)
         if parent and row is None
