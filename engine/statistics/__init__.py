@@ -27,7 +27,6 @@ from engine.statistics.reweight import Source, reweight
 from engine.statistics.search import random_search_curve, sample_size_study
 from engine.statistics.sequential import (
     alpha_of_each_pair,
-    anytime_mean,
     anytime_median,
     compare_sequentially,
 )
@@ -39,7 +38,6 @@ __all__ = [
     "Verdict",
     "alpha_of_each_pair",
     "anytime_edf_band",
-    "anytime_mean",
     "anytime_median",
     "area_under_edf",
     "best_designs",

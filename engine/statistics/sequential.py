@@ -14,14 +14,13 @@ from scipy import special
 from engine.checks import whole_number
 from engine.errors import InvalidPopulation
 from engine.statistics.bootstrap import Estimate
-from engine.statistics.checks import Errors, check_errors, check_outcomes, check_share
+from engine.statistics.checks import Errors, check_outcomes, check_share
 from engine.statistics.comparisons import LOWER, MARGIN, Verdict
 from engine.statistics.edf import anytime_edf_band
 from engine.statistics.intervals import median_with_failures
 from engine.statistics.population import FloatArray
 from engine.statistics.theta import estimate_theta
 
-MEAN_SHOWN_FROM = 50  # samples; the mean's sequence is asymptotic
 PRIOR = 0.5  # a of the beta law over the alternatives
 RANK_BETS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97)
 GUARD = 3.0  # standard errors of theta from 1/2
@@ -175,23 +174,6 @@ def alpha_of_each_pair(alpha: float, *, spaces: int) -> float:
     """The alpha of each of the k (k - 1) / 2 comparisons of k spaces, so that all verdicts together hold at alpha."""
     check_share(alpha, name="alpha")
     return alpha / math.comb(whole_number(spaces, parameter="spaces", error=InvalidPopulation, low=2), 2)
-
-
-def anytime_mean(errors: Errors, *, alpha: float = 0.05) -> Estimate:
-    """The mean error (percent) of a running batch with its asymptotic confidence sequence (Waudby-Smith et al. 2021).
-
-    Half-width s sqrt(2 (n r + 1) / (n^2 r) ln(sqrt(n r + 1) / alpha)) with r tuned to be narrow at n = 100. Below 50
-    samples the interval says nothing (0 to 100). It is asymptotic; of skewed errors prefer `anytime_median`.
-    """
-    values = check_errors(errors)
-    check_share(alpha, name="alpha")
-    n, mean = len(values), float(values.mean())
-    if n < MEAN_SHOWN_FROM:
-        return Estimate(mean, (0.0, 100.0), 1 - alpha, n)
-    rho = (-2 * math.log(alpha) + math.log(1 - 2 * math.log(alpha))) / 100
-    scale = n * rho + 1
-    half_width = float(values.std()) * math.sqrt(2 * scale / (n * n * rho) * math.log(math.sqrt(scale) / alpha))
-    return Estimate(mean, (max(0.0, mean - half_width), min(100.0, mean + half_width)), 1 - alpha, n)
 
 
 def anytime_median(errors: Errors, *, alpha: float = 0.05) -> Estimate:

@@ -291,6 +291,6 @@ def test_of_few_networks_no_difference_is_found_and_the_mean_has_no_interval(stu
     more = study.text(study.measured("more", np.linspace(30, 32, 15).tolist()), enough)
     assert head(more).startswith("enough has lower errors than more: ")
     assert [line["Mean error (%), 95 %"] for line in pages.tables(more)["Populations"]] == [
-        "31.0 (no interval yet)",
-        "22.5 (no interval yet)",
+        "31.0 (too few for an interval)",
+        "22.5 (too few for an interval)",
     ]

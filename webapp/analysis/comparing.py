@@ -12,7 +12,7 @@ from engine.statistics import Verdict, alpha_of_each_pair, holm
 from engine.statistics.comparisons import LOWER, Comparison, KsTest
 from engine.statistics.sequential import SequentialComparison
 from webapp.analysis import statistics, tables
-from webapp.analysis.populations import AnalysedPopulation
+from webapp.analysis.populations import TOO_FEW_FOR_A_MEAN, AnalysedPopulation
 from webapp.analysis.tables import Column, Table
 from webapp.wording import NBSP
 
@@ -186,7 +186,8 @@ def mean_difference(first: AnalysedPopulation, second: AnalysedPopulation) -> ta
     """Of the networks that finished; no interval below 16 of each."""
     if not first.n or not second.n:
         return tables.Estimate(None)
-    return tables.Estimate(*statistics.means_compared(first.errors, second.errors), style="signed")
+    means = statistics.means_compared(first.errors, second.errors)
+    return tables.Estimate(*means, style="signed", without=TOO_FEW_FOR_A_MEAN)
 
 
 def short_verdict(pair: PopulationPair) -> str:

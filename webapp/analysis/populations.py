@@ -37,6 +37,7 @@ from webapp.wording import compact, open_range
 
 FIT = "e_fit"
 LISTED = 10  # best designs, and as many of the worst
+TOO_FEW_FOR_A_MEAN = "too few for an interval"
 DRAWN_AT_MOST = 2000  # points of a scatter; more are thinned for drawing, never for computing
 
 EngineSpace = AnyNetSpace | RegNetSpace
@@ -197,7 +198,9 @@ class _Errors(ABC):
         """Of those that finished; no interval while runs are to come, nor of too few."""
         if not self.n:
             return Estimate(None)
-        if self.pending or self.n < FEWEST_FOR_A_MEAN:
+        if self.n < FEWEST_FOR_A_MEAN:
+            return Estimate(float(self.errors.mean()), without=TOO_FEW_FOR_A_MEAN)
+        if self.pending:
             return Estimate(float(self.errors.mean()))
         mean = statistics.estimated_mean(self.errors)
         return Estimate(mean.mean, mean.interval)

@@ -223,6 +223,7 @@ class Estimate(Cell):
     interval: tuple[float, float] | None = None
     digits: int = 1
     style: Literal["fixed", "signed"] = "fixed"
+    without: str = "no interval yet"  # said where there is none
 
     parts: ClassVar[Sequence[str]] = ("", "low", "high")
 
@@ -239,7 +240,7 @@ class Estimate(Cell):
         if self.value is None or math.isinf(self.value):
             return ""
         if self.interval is None:
-            return "(no interval yet)"
+            return f"({self.without})"
         return (signed_between if self.style == "signed" else between)(self.interval, self.digits)
 
     @property

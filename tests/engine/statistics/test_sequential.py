@@ -15,7 +15,6 @@ from engine.statistics import (
     Verdict,
     alpha_of_each_pair,
     anytime_edf_band,
-    anytime_mean,
     anytime_median,
     compare_sequentially,
 )
@@ -187,19 +186,6 @@ def test_alpha_is_shared_among_all_pairs_of_spaces() -> None:
     assert alpha_of_each_pair(0.06, spaces=4) == pytest.approx(0.01)
     with pytest.raises(InvalidPopulation, match="spaces must be at least 2"):
         alpha_of_each_pair(0.05, spaces=1)
-
-
-@pytest.mark.parametrize(("n", "half_width"), [(100, 0.30), (500, 0.14)])
-def test_the_means_sequence_has_the_published_half_width(n: int, half_width: float) -> None:
-    errors = np.tile([49.0, 51.0], n // 2)  # standard deviation 1
-    result = anytime_mean(errors)
-    assert result.value == 50.0
-    assert (result.interval[1] - result.interval[0]) / 2 == pytest.approx(half_width, abs=5e-3)
-
-
-def test_the_means_sequence_says_nothing_before_50_samples() -> None:
-    assert anytime_mean(np.linspace(30, 60, 49)).interval == (0.0, 100.0)
-    assert anytime_mean(np.linspace(30, 60, 50)).interval != (0.0, 100.0)
 
 
 def test_the_anytime_median_is_read_off_the_band() -> None:
