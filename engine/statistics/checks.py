@@ -105,7 +105,15 @@ def check_said(errors: Errors, *, name: str = "errors") -> tuple[FloatArray, int
 
 def check_values(values: npt.ArrayLike, *, n: int, name: str = "values") -> FloatArray:
     """One number a sample as float64 of shape (n,), all finite."""
-    return Population.from_columns({name: values, "error": np.zeros(n)})[name]
+    column = Population.from_columns({name: values, "error": np.zeros(n)})[name]
+    if not np.isfinite(column).all():
+        row = int(np.argmin(np.isfinite(column)))
+        raise InvalidPopulation(
+            f"Column {name}, row {row}: must be a finite number, got {column[row]}.",
+            parameter=name,
+            value=float(column[row]),
+        )
+    return column
 
 
 def check_share(share: float, *, name: str) -> float:

@@ -184,7 +184,7 @@ def test_a_phone_starts_with_the_parts_folded_and_opens_them_by_link_by_button_a
     visitor.go(study.url())
     page = visitor.whole()
     assert page.locator("#parameters .plot:visible").count() == 3
-    assert page.locator("summary:has-text('more, by falling importance')").is_visible()
+    assert page.locator("summary:has-text('more, by falling evidence')").is_visible()
     folds = page.locator("details[data-fold]")
     assert folds.evaluate_all("all => all.filter(one => one.open).length") == 0
     page.click(".toc a[href='#reach']")

@@ -36,10 +36,10 @@ def test_a_file_is_uploaded_previewed_imported_and_compared(
     page.click("text=Upload and preview")
     page.wait_for_selector("text=5 rows can be imported")
     is_fine(cut=True)  # the columns' first cells may scroll
-    page.select_option("[name=measure]", "error")
+    page.get_by_label("Unit of top1_acc").select_option("error-percent")
     page.click("button[name=preview]")
     page.wait_for_selector("text=becomes an error of 88.2 %")
-    page.select_option("[name=measure]", "accuracy")
+    page.get_by_label("Unit of top1_acc").select_option("accuracy-percent")
     page.fill("[name=name]", "ResNets")
     page.click("button[name=confirm]")
     page.wait_for_selector("text=Imported: 5 rows as ResNets.")

@@ -118,6 +118,11 @@ def test_populations_and_pairs(study: Study) -> None:
             "First failed": "0 of 48",
             "Second failed": "0 of 40",
             "KS D, 95 %": f"{fixed(shape.distance, 2)} {interval(shape.interval, two)}",
+        }
+    ]
+    assert found["Differences of means"] == [
+        {
+            "First minus second": "RegNetX − AnyNetX-C",
             "Mean difference (points), 95 %": f"{signed(means.mean)} {interval(means.interval, signed, ', ')}",
         }
     ]

@@ -309,7 +309,7 @@ def test_home_shows_what_runs_what_failed_and_what_finished(client: Client, batc
     pages.finish(batch, [33.0, 34.0])
     text = client.get("/").content.decode()
     assert "Nothing is waiting and nothing is running." in text
-    assert "4 used, 2 failed" in text
+    assert "n 6, 2 failed" in text
 
 
 def test_workers_are_alive_or_silent_and_show_what_they_train(client: Client, batch: SampleBatch) -> None:

@@ -160,7 +160,6 @@ def pair_table(pairs: Sequence[PopulationPair]) -> Table:
         Column("First failed", "first_failed", tables.CountOf),
         Column("Second failed", "second_failed", tables.CountOf),
         Column("KS D, 95 %", "ks_distance", tables.Estimate),
-        Column("Mean difference (points), 95 %", "mean_difference", tables.Estimate, unit="points"),
     )
     return Table("Pairwise tests", columns, [_row(pair, list(tests)) for pair in pairs])
 
@@ -178,8 +177,19 @@ def _row(pair: PopulationPair, tests: Sequence[bool]) -> list[tables.Cell]:
         tables.CountOf(test.failed[0], test.n[0]),
         tables.CountOf(test.failed[1], test.n[1]),
         tables.Estimate(pair.shape.distance, pair.shape.interval, digits=2),
-        mean_difference(pair.first, pair.second),
     ]
+
+
+def mean_table(pairs: Sequence[PopulationPair]) -> Table:
+    """The differences of means, which are shown and decide nothing."""
+    columns = (
+        Column("First minus second", "", tables.Pair),
+        Column("Mean difference (points), 95 %", "mean_difference", tables.Estimate, unit="points"),
+    )
+    rows = [
+        [tables.Pair(pair.first.name, pair.second.name), mean_difference(pair.first, pair.second)] for pair in pairs
+    ]
+    return Table("Differences of means", columns, rows)
 
 
 def mean_difference(first: AnalysedPopulation, second: AnalysedPopulation) -> tables.Estimate:

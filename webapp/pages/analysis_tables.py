@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from webapp.analysis import Analysis
-from webapp.analysis.comparing import pair_table
+from webapp.analysis.comparing import mean_table, pair_table
 from webapp.analysis.designs import best_table, worst_table
 from webapp.analysis.drivers import driver_table
 from webapp.analysis.errors import population_table
@@ -43,10 +43,11 @@ def _at_equal(cost: str, make: Callable[[Normalised], Table]) -> Callable[[Analy
     return table
 
 
-OF_FAILURES_TOO = ("populations", "pairwise-tests", "compared-in-draw-order", EDF)
+OF_FAILURES_TOO = ("populations", "pairwise-tests", "differences-of-means", "compared-in-draw-order", EDF)
 TABLES: dict[str, Callable[[Analysis], Table | None]] = {
     "populations": lambda analysis: population_table(analysis.compared),
     "pairwise-tests": lambda analysis: pair_table(analysis.pairs) if analysis.pairs else None,
+    "differences-of-means": lambda analysis: mean_table(analysis.pairs) if analysis.pairs else None,
     "compared-in-draw-order": lambda analysis: in_order_table(analysis.in_order) if analysis.in_order else None,
     "importance-and-rank-correlations": lambda analysis: (
         driver_table(analysis.drivers) if analysis.drivers.lines else None

@@ -14,7 +14,7 @@ from django.utils.functional import cached_property
 
 from webapp.analysis import Analysis
 from webapp.analysis.categories import categories
-from webapp.analysis.comparing import pair_table
+from webapp.analysis.comparing import mean_table, pair_table
 from webapp.analysis.designs import best_table, worst_table
 from webapp.analysis.drivers import driver_sentence, driver_table
 from webapp.analysis.errors import population_table
@@ -182,6 +182,10 @@ class Verdict(Section):
     @property
     def pair_table(self) -> Table | None:
         return pair_table(self.analysis.pairs) if self.analysis.pairs else None
+
+    @property
+    def mean_table(self) -> Table | None:
+        return mean_table(self.analysis.pairs) if self.analysis.pairs else None
 
     @property
     def normalised_tables(self) -> list[Table]:
