@@ -11,7 +11,7 @@ from engine.statistics.correlation import Correlation
 from engine.statistics.importance import Importance
 from webapp.analysis import statistics, tables
 from webapp.analysis.populations import AnalysedPopulation
-from webapp.analysis.tables import Column, Estimate, Table
+from webapp.analysis.tables import Column, Table
 from webapp.wording import counted, joined, p_text
 
 FEWEST = 8  # samples for which a best quarter of two exists
@@ -21,7 +21,7 @@ COLUMNS = (
     Column("Column", "column", tables.Text),
     Column("Importance (%)", "importance", unit="percent"),
     Column("p, for all parameters", "p_importance", tables.PValue),
-    Column("Spearman rho, 95 %", "spearman_rho", Estimate),
+    Column("Spearman rho", "spearman_rho"),
     Column("p of rho, Holm", "p_holm", tables.PValue),
 )
 
@@ -79,7 +79,7 @@ def driver_table(ranking: Drivers) -> Table:
             tables.Text(line.name),
             tables.Number(100 * line.importance.share if line.importance else None, digits=0),
             tables.PValue(line.importance.p_value if line.importance else None),
-            Estimate(line.correlation.coefficient, line.correlation.interval, digits=2, style="signed"),
+            tables.Number(line.correlation.coefficient, digits=2, style="signed"),
             tables.PValue(line.p_adjusted),
         ]
         for line in ranking.lines

@@ -366,8 +366,5 @@ def _fit_words(fitted: FitAgainstError) -> str:
     correlation = fitted.correlation
     if correlation is None:
         return f"n = {len(fitted.fits)}, too few or too equal for a correlation"
-    low, high = correlation.interval
-    return (
-        f"Spearman rho {signed(correlation.coefficient, 2)} (95 %: {signed(low, 2)}, {signed(high, 2)}), "
-        f"n = {fixed(correlation.n, 0)}"
-    )
+    rho = signed(correlation.coefficient, 2)
+    return f"Spearman rho {rho}, {p_text(correlation.p_value)}, n = {fixed(correlation.n, 0)}"
