@@ -11,7 +11,8 @@ from engine.statistics import Verdict
 from engine.statistics.population import FloatArray
 from webapp import queries
 from webapp.analysis import statistics, tables
-from webapp.analysis.populations import AnalysedPopulation, FilePopulation, quantile_of
+from webapp.analysis.populations import AnalysedPopulation, FilePopulation
+from webapp.analysis.quantiles import quantile_of
 from webapp.analysis.tables import Column, Estimate, Table
 from webapp.queries import SAMPLE_ID
 from webapp.wording import joined

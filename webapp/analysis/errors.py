@@ -9,7 +9,8 @@ import numpy as np
 
 from engine.statistics.population import FloatArray
 from webapp.analysis import tables
-from webapp.analysis.populations import AnalysedPopulation, quantile_of
+from webapp.analysis.populations import AnalysedPopulation
+from webapp.analysis.quantiles import quantile_of
 from webapp.analysis.tables import Column, Estimate, Table, Target, error_estimate
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

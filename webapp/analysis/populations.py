@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,11 +16,12 @@ from engine.spaces import AnyNetSpace, RegNetSpace, space_from_json
 from engine.statistics import FEWEST_FOR_A_MEAN, anytime_edf_band, edf_band, error_edf, failure_bounds
 from engine.statistics.bootstrap import Estimate as EngineEstimate
 from engine.statistics.edf import EdfBand, ErrorEdf, FailureBounds
-from engine.statistics.intervals import median_error, quantile_interval
+from engine.statistics.intervals import median_error
 from engine.statistics.population import FloatArray, Population, Range
 from engine.statistics.sequential import anytime_median
 from webapp import queries
 from webapp.analysis import statistics
+from webapp.analysis.quantiles import quantile_of
 from webapp.analysis.selection import (
     ImportedId,
     InvalidSelection,
@@ -30,7 +30,7 @@ from webapp.analysis.selection import (
     TrainedId,
     in_counts,
 )
-from webapp.analysis.tables import Estimate, error_estimate
+from webapp.analysis.tables import Estimate
 from webapp.models import Family, ImportedPopulation, Regime, Space
 from webapp.queries import COMPLEXITIES, SAMPLE_ID, ErrorChoice, TrainedPopulation
 from webapp.wording import compact, open_range
@@ -418,22 +418,6 @@ def keep_designs(population: AnalysedPopulation) -> KeptDesigns:
     if not population.n:
         return KeptDesigns({}, None)
     return KeptDesigns(population.pictures, population.fits)
-
-
-def quantile_of(errors: FloatArray, share: float, band: EdfBand | None = None) -> Estimate:
-    """A quantile of outcomes (percent) with its exact interval, or the one that is read off a ``band``."""
-    interval = band.quantile_interval(share) if band else quantile_interval(errors, share)
-    quantile = float(np.quantile(errors, share)) if np.isfinite(errors).all() else _among_failures(errors, share)
-    return error_estimate(quantile, interval)
-
-
-def _among_failures(outcomes: FloatArray, share: float) -> float:
-    """The quantile where some failed: the same interpolation, inf where it would reach a failure."""
-    rising = np.sort(outcomes)
-    place = share * (len(rising) - 1)
-    if math.isinf(rising[math.ceil(place)]):
-        return math.inf
-    return float(np.quantile(rising[np.isfinite(rising)], place / max(1, int(np.isfinite(rising).sum()) - 1)))
 
 
 def block_widths(design: Mapping[str, Any]) -> list[int]:

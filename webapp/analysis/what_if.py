@@ -16,7 +16,8 @@ from engine.statistics.refine import WhatIf as WhatIfResult
 from webapp.analysis import tables
 from webapp.analysis.errors import QUANTILES, error_column
 from webapp.analysis.insides import failed_rows, holds, inside
-from webapp.analysis.populations import EngineSpace, SpacePopulation, quantile_of
+from webapp.analysis.populations import EngineSpace, SpacePopulation
+from webapp.analysis.quantiles import quantile_of
 from webapp.analysis.statistics import BoolArray
 from webapp.analysis.tables import Column, Table
 from webapp.queries import SAMPLE_ID, drawn_designs
