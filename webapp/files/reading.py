@@ -20,7 +20,14 @@ MOST_COLUMNS_READ = 800  # each is a field of the preview
 MOST_MEMORY = 2 * 2**30  # bytes of address space
 MOST_SECONDS = 120
 UNREADABLE, TOO_LARGE = 3, 4  # exit codes
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
+# Every thread reserves addresses of its own, which count towards the limit, and there are as many as cores.
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "ARROW_IO_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+}
 
 
 def read_table(path: Path, *, most_rows: int = MOST_ROWS) -> Table:
