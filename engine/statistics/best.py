@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from engine.checks import whole_number
 from engine.errors import InvalidPopulation
 from engine.statistics.checks import Errors, check_said, check_share
+from engine.statistics.intervals import binomial_ranks
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,9 @@ def best_of(errors: Errors, m: int, *, confidence: float = 0.95) -> BestOf:
     whole_number(m, parameter="m", error=InvalidPopulation, low=1)
     check_share(confidence, name="confidence")
     rising = np.append(finished, np.full(failed, math.inf))
-    n, tail = len(rising), (1 - confidence) / 2
+    n = len(rising)
     share = -math.expm1(-math.log(2) / m) if m > 1 else 0.5
-    below = int(stats.binom.ppf(tail, n, share))
-    above = n + 1 - int(stats.binom.ppf(tail, n, 1 - share))
+    below, above = binomial_ranks(n, share, confidence)
     return BestOf(
         estimate=float(rising[math.ceil(n * share) - 1]),
         low=float(rising[below - 1]) if below >= 1 else -math.inf,

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import InvalidPopulation
-from engine.statistics.population import FloatArray, Population
+from engine.statistics.population import FloatArray, Population, column_of, refuse_rows
 
 Errors = npt.ArrayLike | Population
 
@@ -33,17 +33,10 @@ def check_outcomes(errors: Errors, *, name: str = "errors") -> FloatArray:
     """
     if isinstance(errors, Population):
         return errors.outcomes
-    values = _numbers(errors, name=name)
+    values = column_of(errors, what=name, parameter=name)
     bad = (values < 0) | ((values > 100) & (values != math.inf))
-    if bad.any():
-        row = int(np.argmax(bad))
-        value = float(values[row])
-        raise InvalidPopulation(
-            f"{name}, row {row}: must be a percentage from 0 to 100, inf (failed by its own doing) or nan (says "
-            f"nothing), got {value}.",
-            parameter=name,
-            value=value,
-        )
+    wanted = "a percentage from 0 to 100, inf (failed by its own doing) or nan (says nothing)"
+    refuse_rows(values, bad, what=name, wanted=wanted, parameter=name)
     return values
 
 
@@ -65,7 +58,7 @@ def check_outcomes_of(errors: Errors, n: int, *, name: str, what: str) -> FloatA
 def check_costs(errors: Errors, costs: npt.ArrayLike, *, names: tuple[str, str]) -> tuple[FloatArray, FloatArray]:
     """Outcomes and the cost of each, without those that say nothing (nan) or whose cost is not known (nan)."""
     name, what = names
-    column = _numbers(costs, name=what)
+    column = column_of(costs, what=what, parameter=what)
     outcomes = check_outcomes_of(errors, len(column), name=name, what=what)
     if np.isinf(column).any():
         raise InvalidPopulation(f"{what} must be finite numbers, or nan where not known.", parameter=what)
@@ -106,14 +99,15 @@ def check_said(errors: Errors, *, name: str = "errors") -> tuple[FloatArray, int
 def check_values(values: npt.ArrayLike, *, n: int, name: str = "values") -> FloatArray:
     """One number a sample as float64 of shape (n,), all finite."""
     column = Population.from_columns({name: values, "error": np.zeros(n)})[name]
-    if not np.isfinite(column).all():
-        row = int(np.argmin(np.isfinite(column)))
-        raise InvalidPopulation(
-            f"Column {name}, row {row}: must be a finite number, got {column[row]}.",
-            parameter=name,
-            value=float(column[row]),
-        )
+    refuse_rows(column, ~np.isfinite(column), what=f"Column {name}", wanted="a finite number", parameter=name)
     return column
+
+
+def check_margin(margin: float) -> float:
+    """How far from 1/2 theta may lie in what counts as alike."""
+    if not 0 < margin < 0.5:
+        raise InvalidPopulation(f"margin must lie between 0 and 0.5, got {margin}.", parameter="margin", value=margin)
+    return margin
 
 
 def check_share(share: float, *, name: str) -> float:
@@ -121,13 +115,3 @@ def check_share(share: float, *, name: str) -> float:
     if not 0 < share < 1:
         raise InvalidPopulation(f"{name} must lie between 0 and 1, got {share}.", parameter=name, value=share)
     return share
-
-
-def _numbers(values: npt.ArrayLike, *, name: str) -> FloatArray:
-    try:
-        column = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InvalidPopulation(f"{name} must hold numbers: {error}.", parameter=name) from error
-    if column.ndim != 1:
-        raise InvalidPopulation(f"{name} must have one dimension, got {column.ndim}.", parameter=name)
-    return column

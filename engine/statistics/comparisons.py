@@ -15,7 +15,7 @@ from scipy import stats
 
 from engine.checks import whole_number
 from engine.errors import InvalidPopulation
-from engine.statistics.checks import Errors, check_outcomes, check_share
+from engine.statistics.checks import Errors, check_margin, check_outcomes, check_share
 from engine.statistics.intervals import ks_interval
 from engine.statistics.population import FloatArray
 from engine.statistics.theta import (
@@ -210,8 +210,7 @@ def _compared(
     all_a: FloatArray, all_b: FloatArray, *, p_value: float, p_adjusted: float, pairs: int, alpha: float, margin: float
 ) -> Comparison:
     check_share(alpha, name="alpha")
-    if not 0 < margin < 0.5:
-        raise InvalidPopulation(f"margin must lie between 0 and 0.5, got {margin}.", parameter="margin", value=margin)
+    check_margin(margin)
     a, b = _said(all_a, all_b)
     nothing = Comparison(
         verdict=Verdict.NOTHING,

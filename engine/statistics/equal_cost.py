@@ -16,7 +16,7 @@ from engine.statistics.checks import Errors, check_costs, check_share
 from engine.statistics.comparisons import LOWER, Verdict
 from engine.statistics.edf import common_limits, equal_bins
 from engine.statistics.population import FloatArray
-from engine.statistics.theta import wilson
+from engine.statistics.theta import estimate_theta, wilson
 
 BINS = 10  # of equal width between the common limits; more don't help and cost width
 FEWEST_IN_A_STRATUM = 3  # of each population
@@ -194,23 +194,12 @@ def _theta(strata: list[_Stratum], level: float) -> tuple[float, Interval]:
 
 def _theta_of(stratum: _Stratum) -> tuple[float, Interval]:
     """Theta within a stratum and the two parts of its variance, at least that of Newcombe's limit."""
-    n, m = len(stratum.a), len(stratum.b)
-    below_a, below_b = _below(stratum.a, stratum.b), _below(stratum.b, stratum.a)
-    theta = float(below_b.mean()) / n
-    of_a, of_b = float(below_a.var(ddof=1)) / (n * m**2), float(below_b.var(ddof=1)) / (m * n**2)
-    share = (n * m * theta + 0.5) / (n * m + 1)
-    least = share * (1 - share) * (n + m + 2) / (4 * n * m)
-    if of_a + of_b == 0:
-        return theta, (least / 2, least / 2)
-    scale = max(1.0, least / (of_a + of_b))
-    return theta, (scale * of_a, scale * of_b)
-
-
-def _below(values: FloatArray, others: FloatArray) -> FloatArray:
-    """How many of the others lie below each value, ties counted half."""
-    rising = np.sort(others)
-    counts: FloatArray = (np.searchsorted(rising, values, "left") + np.searchsorted(rising, values, "right")) / 2
-    return counts
+    estimate = estimate_theta(stratum.a, stratum.b)
+    least = estimate.share * (1 - estimate.share) / estimate.most_pairs
+    if estimate.variance == 0:
+        return estimate.theta, (least / 2, least / 2)
+    scale = max(1.0, least / estimate.variance)
+    return estimate.theta, (scale * estimate.of_a, scale * estimate.of_b)
 
 
 def _difference(strata: list[_Stratum], level: float) -> tuple[float | None, Interval | None]:

@@ -29,7 +29,7 @@ def quantile_interval(errors: Errors, probability: float = 0.5, *, confidence: f
     check_share(probability, name="probability")
     check_share(confidence, name="confidence")
     n = len(rising) + failed
-    below, above = _ranks(n, probability, confidence)
+    below, above = binomial_ranks(n, probability, confidence)
     low, high = WHOLE_RANGE[0], math.inf if failed else WHOLE_RANGE[1]
     if below >= 1:
         low = float(rising[below - 1]) if below <= len(rising) else math.inf
@@ -66,7 +66,7 @@ def ks_interval(distance: float, *, n_a: float, n_b: float, alpha: float = 0.05)
 
 
 @lru_cache(maxsize=4096)
-def _ranks(n: int, probability: float, confidence: float) -> tuple[int, int]:
+def binomial_ranks(n: int, probability: float, confidence: float) -> tuple[int, int]:
     """Ranks (from 1) of the lower and of the upper end; 0 and n + 1 where there is none."""
     tail = (1 - confidence) / 2
     return int(stats.binom.ppf(tail, n, probability)), n + 1 - int(stats.binom.ppf(tail, n, 1 - probability))

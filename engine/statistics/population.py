@@ -194,33 +194,37 @@ def _checked_failures(failures: Mapping[str, npt.ArrayLike], names: Sequence[str
         raise InvalidPopulation(
             f"Failures must have the columns {', '.join(names)}, got {', '.join(failures)}.", parameter="failures"
         )
-    checked = {name: _numbers(name, failures[name]) for name in names}
+    checked = {name: column_of(failures[name], what=f"Column {name}", parameter=name) for name in names}
     _check_lengths(checked, names[0])
     return {name: _frozen(column) for name, column in checked.items()}
 
 
-def _numbers(name: str, values: npt.ArrayLike) -> FloatArray:
-    """A copy of shape (n,) as float64."""
+def column_of(values: npt.ArrayLike, *, what: str, parameter: str) -> FloatArray:
+    """A copy of shape (n,) as float64; ``what`` is it called in a refusal."""
     try:
         column = np.array(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise InvalidPopulation(f"Column {name} must hold numbers: {error}.", parameter=name) from error
+        raise InvalidPopulation(f"{what} must hold numbers: {error}.", parameter=parameter) from error
     if column.ndim != 1:
-        raise InvalidPopulation(f"Column {name} must have one dimension, got {column.ndim}.", parameter=name)
+        raise InvalidPopulation(f"{what} must have one dimension, got {column.ndim}.", parameter=parameter)
     return column
 
 
+def refuse_rows(column: FloatArray, bad: Mask, *, what: str, wanted: str, parameter: str) -> None:
+    """Refuse a column of which a row is ``bad``, naming the first."""
+    if bad.any():
+        row = int(np.argmax(bad))
+        value = float(column[row])
+        raise InvalidPopulation(f"{what}, row {row}: must be {wanted}, got {value}.", parameter=parameter, value=value)
+
+
 def _column(name: str, values: npt.ArrayLike) -> FloatArray:
-    column = _numbers(name, values)
+    column = column_of(values, what=f"Column {name}", parameter=name)
     bad = np.isinf(column)
     if name in ERROR_COLUMNS:
         bad |= np.isnan(column) | (column < 0) | (column > 100)
-    if bad.any():
-        row = int(np.argmax(bad))
-        wanted = "a percentage from 0 to 100" if name in ERROR_COLUMNS else "a finite number or nan"
-        raise InvalidPopulation(
-            f"Column {name}, row {row}: must be {wanted}, got {column[row]}.", parameter=name, value=float(column[row])
-        )
+    wanted = "a percentage from 0 to 100" if name in ERROR_COLUMNS else "a finite number or nan"
+    refuse_rows(column, bad, what=f"Column {name}", wanted=wanted, parameter=name)
     return _frozen(column)
 
 

@@ -14,7 +14,7 @@ from scipy import special
 from engine.checks import whole_number
 from engine.errors import InvalidPopulation
 from engine.statistics.bootstrap import Estimate
-from engine.statistics.checks import Errors, check_outcomes, check_share
+from engine.statistics.checks import Errors, check_margin, check_outcomes, check_share
 from engine.statistics.comparisons import LOWER, MARGIN, Verdict
 from engine.statistics.edf import anytime_edf_band
 from engine.statistics.intervals import median_with_failures
@@ -136,8 +136,7 @@ def compare_sequentially(
         Pairs at most; without a verdict by then it is *budget used* instead of *open*. Further pairs are ignored.
     """
     check_share(alpha, name="alpha")
-    if not 0 < margin < 0.5:
-        raise InvalidPopulation(f"margin must lie between 0 and 0.5, got {margin}.", parameter="margin", value=margin)
+    check_margin(margin)
     if budget is not None:
         whole_number(budget, parameter="budget", error=InvalidPopulation)
     a, b = check_outcomes(errors_a, name="errors_a"), check_outcomes(errors_b, name="errors_b")

@@ -33,14 +33,30 @@ IntArray = npt.NDArray[np.intp]
 class Theta:
     """The estimate of theta from ``n`` networks of A and ``m`` of B, with its variance and degrees of freedom.
 
-    ``variance`` is that of Brunner & Munzel 2000; it and ``degrees`` are nan where one population has one network.
+    The variance, that of A's networks and that of B's, is that of Brunner & Munzel 2000; it and ``degrees`` are nan
+    where one population has one network.
     """
 
     theta: float
-    variance: float
+    of_a: float
+    of_b: float
     degrees: float
     n: int
     m: int
+
+    @property
+    def variance(self) -> float:
+        return self.of_a + self.of_b
+
+    @property
+    def share(self) -> float:
+        """Theta drawn towards 1/2 by half a pair, the centre of Wilson's interval."""
+        return (self.n * self.m * self.theta + 0.5) / (self.n * self.m + 1)
+
+    @property
+    def most_pairs(self) -> float:
+        """The largest number of independent pairs that it can be worth, Newcombe's limit."""
+        return 4 * self.n * self.m / (self.n + self.m + 2)
 
     @property
     def studentised(self) -> float:
@@ -55,14 +71,11 @@ class Theta:
         The number of pairs is at most 4 n m / (n + m + 2), which is also taken where no variance shows; 0 to 1 where
         one population has fewer than two networks.
         """
-        n, m = self.n, self.m
-        if min(n, m) < 2:
+        if min(self.n, self.m) < 2:
             return 0.0, 1.0
-        share = (n * m * self.theta + 0.5) / (n * m + 1)
-        spread = share * (1 - share)
-        pairs = 4 * n * m / (n + m + 2)
+        share, pairs = self.share, self.most_pairs
         if self.variance > 0:
-            pairs = min(pairs, spread / self.variance)
+            pairs = min(pairs, share * (1 - share) / self.variance)
         return wilson(share, pairs, self.degrees, level)
 
 
@@ -91,13 +104,13 @@ def _theta_of_sorted(a: FloatArray, b: FloatArray) -> Theta:
     below_a, below_b = _below(a, b), _below(b, a)
     theta = float(below_b.mean()) / n
     if min(n, m) < 2:
-        return Theta(theta, math.nan, math.nan, n, m)
+        return Theta(theta, math.nan, math.nan, math.nan, n, m)
     of_a, of_b = float(below_a.var(ddof=1)) / (n * m**2), float(below_b.var(ddof=1)) / (m * n**2)
     variance = of_a + of_b
     degrees = float(n + m - 2)
     if variance > 0:
         degrees = variance**2 / (of_a**2 / (n - 1) + of_b**2 / (m - 1))
-    return Theta(theta, variance, degrees, n, m)
+    return Theta(theta, of_a, of_b, degrees, n, m)
 
 
 def _below(values: FloatArray, rising: FloatArray) -> FloatArray:
