@@ -16,7 +16,7 @@ from engine.statistics.checks import Errors, check_costs, check_share
 from engine.statistics.comparisons import LOWER, Verdict
 from engine.statistics.edf import common_limits, equal_bins
 from engine.statistics.population import FloatArray
-from engine.statistics.theta import estimate_theta, wilson
+from engine.statistics.theta import estimate_theta, satterthwaite, wilson
 
 BINS = 10  # of equal width between the common limits; more don't help and cost width
 FEWEST_IN_A_STRATUM = 3  # of each population
@@ -189,7 +189,7 @@ def _theta(strata: list[_Stratum], level: float) -> tuple[float, Interval]:
     share = (pairs * theta + 0.5) / (pairs + 1)
     variance = sum(parts)
     effective = share * (1 - share) / variance
-    return theta, wilson(share, effective, _satterthwaite(parts, freedoms), level)
+    return theta, wilson(share, effective, satterthwaite(parts, freedoms), level)
 
 
 def _theta_of(stratum: _Stratum) -> tuple[float, Interval]:
@@ -211,12 +211,6 @@ def _difference(strata: list[_Stratum], level: float) -> tuple[float | None, Int
         for side in (stratum.a, stratum.b):
             parts.append(stratum.weight**2 * float(side.var(ddof=1)) / len(side))
             freedoms.append(len(side) - 1)
-    quantile = float(stats.t.ppf((1 + level) / 2, _satterthwaite(parts, freedoms)))
+    quantile = float(stats.t.ppf((1 + level) / 2, satterthwaite(parts, freedoms)))
     half_width = quantile * math.sqrt(sum(parts))
     return difference, (difference - half_width, difference + half_width)
-
-
-def _satterthwaite(parts: list[float], freedoms: list[int]) -> float:
-    """The degrees of freedom of a sum of independent variances; of all where no variance shows."""
-    squares = sum(part**2 / freedom for part, freedom in zip(parts, freedoms, strict=True))
-    return sum(parts) ** 2 / squares if squares > 0 else float(sum(freedoms))

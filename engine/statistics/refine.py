@@ -14,6 +14,7 @@ from engine.statistics.checks import Errors, check_outcomes_of, check_share
 from engine.statistics.comparisons import Comparison, compare_errors
 from engine.statistics.edf import ErrorEdf, error_edf
 from engine.statistics.population import FloatArray
+from engine.statistics.theta import satterthwaite
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -113,8 +114,7 @@ def _effect(inside: FloatArray, outside: FloatArray, *, confidence: float) -> tu
     if min(n_in, n_out) < 2:
         return effect, (-100.0, 100.0)
     of_in, of_out = float(inside.var(ddof=1)) / n_in, float(outside.var(ddof=1)) / n_out
-    squares = of_in**2 / (n_in - 1) + of_out**2 / (n_out - 1)
-    degrees = (of_in + of_out) ** 2 / squares if squares > 0 else n_in + n_out - 2
+    degrees = satterthwaite([of_in, of_out], [n_in - 1, n_out - 1])
     variance = share**2 * (of_in + of_out) + difference**2 * share * (1 - share) / (n_in + n_out)
     half_width = float(stats.t.ppf((1 + confidence) / 2, degrees)) * math.sqrt(variance)
     return effect, (max(-100.0, effect - half_width), min(100.0, effect + half_width))

@@ -9,7 +9,7 @@ failures tie. Every verdict of two spaces is about theta and 1/2.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, combinations
@@ -106,11 +106,13 @@ def _theta_of_sorted(a: FloatArray, b: FloatArray) -> Theta:
     if min(n, m) < 2:
         return Theta(theta, math.nan, math.nan, math.nan, n, m)
     of_a, of_b = float(below_a.var(ddof=1)) / (n * m**2), float(below_b.var(ddof=1)) / (m * n**2)
-    variance = of_a + of_b
-    degrees = float(n + m - 2)
-    if variance > 0:
-        degrees = variance**2 / (of_a**2 / (n - 1) + of_b**2 / (m - 1))
-    return Theta(theta, of_a, of_b, degrees, n, m)
+    return Theta(theta, of_a, of_b, satterthwaite([of_a, of_b], [n - 1, m - 1]), n, m)
+
+
+def satterthwaite(parts: Sequence[float], freedoms: Sequence[int]) -> float:
+    """The degrees of freedom of a sum of independent variances; of all where no variance shows."""
+    squares = sum(part**2 / freedom for part, freedom in zip(parts, freedoms, strict=True))
+    return sum(parts) ** 2 / squares if squares > 0 else float(sum(freedoms))
 
 
 def _below(values: FloatArray, rising: FloatArray) -> FloatArray:

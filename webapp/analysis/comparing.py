@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-import numpy as np
-
 from engine.statistics import Verdict, alpha_of_each_pair, holm
 from engine.statistics.comparisons import LOWER, Comparison, KsTest
 from engine.statistics.sequential import SequentialComparison
@@ -237,4 +235,4 @@ def compared_in_order(pairs: Iterable[PopulationPair]) -> list[PopulationPair]:
 
 def decided(pairs: Sequence[PopulationPair]) -> int:
     """How many of the pairs have a verdict that answers: lower, or alike."""
-    return int(np.sum([pair.differs or pair.verdict is Verdict.ALIKE for pair in pairs]))
+    return sum(pair.differs or pair.verdict is Verdict.ALIKE for pair in pairs)
